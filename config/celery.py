@@ -1,0 +1,23 @@
+"""The Celery application and the only list of periodic jobs.
+
+The truth is in PostgreSQL rows; the broker only wakes a worker, so every job may be lost, doubled or late.
+"""
+
+import os
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("config")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# Hours are UTC: 22:10 is 03:10 in Almaty.
+app.conf.beat_schedule = {
+    "purge": {"task": "registry.tasks.purge", "schedule": crontab(hour=22, minute=10)},
+    "expire-unconfirmed": {"task": "consent.tasks.expire_unconfirmed", "schedule": crontab(minute=5)},
+    "send-mail": {"task": "registry.tasks.send_mail", "schedule": 60.0},
+    "watchdog": {"task": "registry.tasks.watchdog", "schedule": crontab(minute="*/10")},
+}

@@ -1,0 +1,94 @@
+"""What stands around every view. Public pages get no session, no sign-in and no message: they set no cookie."""
+
+from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
+
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from simple_history.middleware import HistoryRequestMiddleware
+
+from config.errors import unavailable
+from registry.keyring import Sealed, keyring
+
+CONSOLE = "/admin/"
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class ConsoleOnly:
+    """Mixed into a middleware: it works under /admin/ and does not exist elsewhere."""
+
+    get_response: GetResponse
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith(CONSOLE):
+            return super().__call__(request)  # type: ignore[misc]
+        return self.get_response(request)
+
+
+class ConsoleSessionMiddleware(ConsoleOnly, SessionMiddleware):
+    pass
+
+
+class ConsoleAuthenticationMiddleware(ConsoleOnly, AuthenticationMiddleware):
+    pass
+
+
+class ConsoleMessageMiddleware(ConsoleOnly, MessageMiddleware):
+    pass
+
+
+def ConsoleHistoryMiddleware(get_response: GetResponse) -> GetResponse:  # noqa: N802 (named like the others in MIDDLEWARE)
+    """Tells simple-history who changes a setting."""
+    with_history = HistoryRequestMiddleware(get_response)
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return with_history(request) if request.path.startswith(CONSOLE) else get_response(request)
+
+    return middleware
+
+
+class SealedStateMiddleware:
+    """Without the right master key nothing is served but 503 and /healthz, and nothing is written."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path != "/healthz":
+            try:
+                keyring()
+            except Sealed:
+                return unavailable(request)
+        return self.get_response(request)
+
+
+class ReadableTextMiddleware:
+    """Refuses bytes that are not UTF-8 and NUL in addresses and forms: Django would replace the one, PostgreSQL
+    would fail on the other."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_args: object) -> HttpResponse | None:
+        """Here, not in __call__, so that a refusal becomes the ordinary 400 page."""
+        query = request.META.get("QUERY_STRING", "")
+        parts = [request.path.encode("utf-8", "surrogateescape"), unquote_to_bytes(query.encode("latin-1", "replace"))]
+        if request.method == "POST" and request.content_type == "application/x-www-form-urlencoded":
+            parts.append(unquote_to_bytes(request.body))
+        if not all(map(is_readable, parts)):
+            raise BadRequest("unreadable text")
+        return None
+
+
+def is_readable(raw: bytes) -> bool:
+    try:
+        return "\0" not in raw.decode()
+    except UnicodeDecodeError:
+        return False

@@ -1,0 +1,12 @@
+from importlib import import_module
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ConsentConfig(AppConfig):
+    name = "consent"
+    verbose_name = _("Consent and policy")
+
+    def ready(self) -> None:
+        import_module("consent.letters")  # tells the outbox how its letters are written

@@ -1,0 +1,33 @@
+"""The audit: every act leaves an entry in the transaction of the act. If it can't be written, the act does not happen."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import models
+
+from registry.models import AuditEntry, StaffMember
+
+
+def record(
+    operation: AuditEntry.Operation,
+    *,
+    now: datetime,
+    actor: StaffMember | None = None,
+    system: str = "",
+    subject_id: int | None = None,
+    about: models.Model | None = None,
+    reason: str = "",
+    request_id: UUID | None = None,
+) -> AuditEntry:
+    """Appends one entry: who (a staff member, or the job or page `system`), what, on whose data, about which row."""
+    return AuditEntry.objects.create(
+        at=now,
+        actor=actor,
+        system=system,
+        operation=operation,
+        subject_id=subject_id,
+        object_type=about._meta.label_lower if about is not None else "",
+        object_id=about.pk if about is not None else None,
+        reason=reason,
+        request_id=request_id,
+    )

@@ -1,0 +1,117 @@
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from registry.deadlines import end_of_term
+from registry.models.operator import LegalGround
+from registry.models.texts import Translated
+
+
+class DataCategory(Translated):
+    """One item of the approved list of personal data (policy clause 7). What is not on the list is refused everywhere."""
+
+    class Kind(models.TextChoices):
+        EMAIL = "email", _("e-mail address")
+        PHONE = "phone", _("phone number")
+
+    code = models.SlugField(_("code"), unique=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    name_kk = models.CharField(_("name in Kazakh"), max_length=100)
+    name_ru = models.CharField(_("name in Russian"), max_length=100)
+    name_en = models.CharField(_("name in English"), max_length=100)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, verbose_name=_("approved by")
+    )
+    approved_on = models.DateField(_("approved on"), null=True, blank=True)
+    order_number = models.CharField(_("order number"), max_length=50, blank=True)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("data category")
+        verbose_name_plural = _("approved list of personal data")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.text("name")
+
+
+class PurposeQuerySet(models.QuerySet["ProcessingPurpose"]):
+    def open(self, now: datetime) -> "PurposeQuerySet":
+        """Purposes under which data may be processed at `now`."""
+        return self.filter(Q(opens_at=None) | Q(opens_at__lte=now), Q(closes_at=None) | Q(closes_at__gt=now))
+
+    def asked_of_people(self, now: datetime) -> "PurposeQuerySet":
+        """The purposes a consent form offers."""
+        return self.open(now).filter(is_public=True, ground=None).prefetch_related("categories")
+
+
+class ProcessingPurpose(Translated):
+    """Why data may be held (policy clauses 8, 13), which categories that needs, how long, and what happens then."""
+
+    class Clock(models.TextChoices):
+        CONSENT_GIVEN = "consent_given", _("consent given")
+        ASKED = "asked", _("consent asked for")
+        CLOSED = "closed", _("request closed")
+
+    class TermUnit(models.TextChoices):
+        DAYS = "days", _("days")
+        MONTHS = "months", _("calendar months")
+
+    class Outcome(models.TextChoices):
+        DESTROY = "destroy", _("destroy")
+        DEPERSONALISE = "depersonalise", _("depersonalise")
+
+    code = models.SlugField(_("code"), unique=True)
+    clause = models.CharField(_("clauses of the policy"), max_length=50, blank=True)
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    name_kk = models.CharField(_("name in Kazakh"), max_length=200)
+    name_ru = models.CharField(_("name in Russian"), max_length=200)
+    name_en = models.CharField(_("name in English"), max_length=200)
+    description_kk = models.TextField(_("description in Kazakh"), blank=True)
+    description_ru = models.TextField(_("description in Russian"), blank=True)
+    description_en = models.TextField(_("description in English"), blank=True)
+    is_public = models.BooleanField(_("asked on the consent form"), default=False)
+    ground = models.ForeignKey(
+        LegalGround,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        verbose_name=_("legal ground"),
+        help_text=_("Empty: the basis is the person's consent."),
+    )
+    categories = models.ManyToManyField(DataCategory, blank=True, verbose_name=_("data it needs"))
+    clock = models.CharField(_("the term starts with"), max_length=20, choices=Clock)
+    term_value = models.PositiveSmallIntegerField(_("term"))
+    term_unit = models.CharField(_("unit of the term"), max_length=10, choices=TermUnit)
+    outcome = models.CharField(_("then"), max_length=20, choices=Outcome)
+    rule_version = models.PositiveIntegerField(_("version of the retention rule"), default=1, editable=False)
+    opens_at = models.DateTimeField(_("open from"), null=True, blank=True)
+    closes_at = models.DateTimeField(_("open until"), null=True, blank=True)
+
+    objects = PurposeQuerySet.as_manager()
+    history = HistoricalRecords(m2m_fields=[categories])
+
+    class Meta:
+        verbose_name = _("processing purpose")
+        verbose_name_plural = _("processing purposes")
+        ordering = ["position", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(closes_at=None) | Q(opens_at=None) | Q(closes_at__gt=F("opens_at")),
+                name="purpose_closes_after_it_opens",
+            ),
+            models.CheckConstraint(condition=Q(is_public=False) | Q(term_value__gt=0), name="public_purpose_has_a_term"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text("name")
+
+    def end_of_term(self, start: datetime) -> datetime:
+        """The moment processing that began its clock at `start` lapses."""
+        return end_of_term(start, self.term_value, self.term_unit, timezone.get_default_timezone())  # type: ignore[arg-type]

@@ -1,0 +1,187 @@
+import secrets
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection, models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from registry import sealing
+from registry.models.purposes import DataCategory
+
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0 O 1 I: references are read out on the phone
+
+
+def new_reference() -> str:
+    """A random public reference such as `DS-7K3F-9Q2M` (40 bits)."""
+    letters = "".join(secrets.choice(ALPHABET) for _ in range(8))
+    return f"DS-{letters[:4]}-{letters[4:]}"
+
+
+class DataSubject(models.Model):
+    """A person. Holds no personal value, and stays after erasure: evidence refers to it."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("waits for confirmation")
+        ACTIVE = "active", _("active")
+        BLOCKED = "blocked", _("blocked")
+        ERASED = "erased", _("erased")
+
+    reference = models.CharField(_("reference"), max_length=12, unique=True, default=new_reference, editable=False)
+    language = models.CharField(_("language"), max_length=2, choices=[("kk", "kk"), ("ru", "ru"), ("en", "en")])
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.PENDING)
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("data subject")
+        verbose_name_plural = _("data subjects")
+        ordering = ["-pk"]
+        constraints = [models.CheckConstraint(condition=Q(language__in=["kk", "ru", "en"]), name="subject_language")]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class RetentionDueQuerySet(models.QuerySet["RetentionDue"]):
+    def due(self, now: datetime) -> "RetentionDueQuerySet":
+        return self.filter(due_at__lte=now).order_by("due_at")
+
+
+class RetentionDue(models.Model):
+    """When the purge must look at a person next (null: no reason to look), and the lock every writer takes first."""
+
+    subject = models.OneToOneField(DataSubject, models.PROTECT, primary_key=True, related_name="retention_due")
+    due_at = models.DateTimeField(null=True)
+
+    objects = RetentionDueQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="retention_due_queue")]
+
+    def __str__(self) -> str:
+        return f"{self.subject_id}"
+
+
+class PersonalDatumQuerySet(models.QuerySet["PersonalDatum"]):
+    def live(self) -> "PersonalDatumQuerySet":
+        return self.filter(superseded_at=None)
+
+    def identifying(self, index: bytes) -> "PersonalDatumQuerySet":
+        """The live confirmed identifier with this blind index: at most one, by constraint."""
+        return self.live().filter(index=index, standing=PersonalDatum.Standing.CONFIRMED)
+
+
+class PersonalDatum(models.Model):
+    """One sealed value. Rows are immutable: a correction adds a row and supersedes the old one, so rows are the history.
+
+    Loading a row opens nothing: `sealed` is ciphertext and the key lies in DatumKey.
+    """
+
+    class Source(models.TextChoices):
+        SUBJECT = "subject", _("the person")
+        PUBLIC = "public", _("public source")
+        IMPORT = "import", _("import")
+        OPERATOR = "operator", _("operator")
+
+    class Standing(models.TextChoices):
+        CLAIMED = "claimed", _("waits for confirmation")
+        CONFIRMED = "confirmed", _("confirmed")
+        STATED = "stated", _("not checked")
+
+    subject = models.ForeignKey(DataSubject, models.PROTECT, related_name="data", verbose_name=_("data subject"))
+    category = models.ForeignKey(DataCategory, models.PROTECT, db_index=False, verbose_name=_("data category"))
+    sealed = models.BinaryField()
+    index = models.BinaryField(max_length=32, db_index=True)
+    source = models.CharField(_("source"), max_length=10, choices=Source)
+    standing = models.CharField(_("standing"), max_length=10, choices=Standing)
+    recorded_at = models.DateTimeField(_("recorded at"))
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, verbose_name=_("recorded by")
+    )
+    confirmed_at = models.DateTimeField(_("confirmed at"), null=True)
+    superseded_at = models.DateTimeField(_("superseded at"), null=True)
+    keep_until = models.DateTimeField(_("own term"), null=True)
+
+    objects = PersonalDatumQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("personal datum")
+        verbose_name_plural = _("personal data")
+        default_permissions = ("view",)
+        permissions = [("reveal_personaldatum", _("May open personal data"))]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["index", "standing"],
+                condition=Q(superseded_at=None, standing__in=["claimed", "confirmed"]),
+                name="one_person_per_identifier",
+            ),
+            models.CheckConstraint(
+                condition=Q(standing="confirmed", confirmed_at__isnull=False)
+                | (~Q(standing="confirmed") & Q(confirmed_at=None)),
+                name="datum_confirmed_has_its_moment",
+            ),
+            models.CheckConstraint(
+                condition=Q(superseded_at=None) | Q(keep_until__isnull=False), name="superseded_datum_has_a_term"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"№ {self.pk}"
+
+    def __repr__(self) -> str:
+        return f"<PersonalDatum {self.pk}>"
+
+    def seal(self, value: str, masters: sealing.MasterKeys) -> None:
+        """Saves this new row with `value` sealed under a key of its own, and the key wrapped beside it."""
+        self.pk = _next_datum_id()  # the ciphertext is bound to it
+        key = sealing.new_key()
+        self.sealed = sealing.seal(key, value, self._binding())
+        self.save(force_insert=True)
+        wrapped = sealing.wrap(masters, key, sealing.key_binding(self.pk))
+        DatumKey.objects.create(datum=self, wrapped=wrapped)
+
+    def unseal(self, masters: sealing.MasterKeys) -> str:
+        """The value. Only registry.disclosure shows it to people; raises SealError, or DatumKey.DoesNotExist once destroyed."""
+        key = sealing.unwrap(masters, bytes(self.key.wrapped), sealing.key_binding(self.pk))
+        return sealing.unseal(key, bytes(self.sealed), self._binding())
+
+    def _binding(self) -> bytes:
+        return sealing.datum_binding(self.category_id, self.subject_id, self.pk)
+
+
+def _next_datum_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('registry_personaldatum', 'id'))")
+        return int(cursor.fetchone()[0])
+
+
+class DatumKey(models.Model):
+    """The wrapped key of one datum. Deleting this row destroys the value everywhere its ciphertext ever went."""
+
+    datum = models.OneToOneField(PersonalDatum, models.PROTECT, primary_key=True, related_name="key")
+    wrapped = models.BinaryField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"№ {self.datum_id}"
+
+
+class SealingKey(models.Model):
+    """A named key wrapped by a master key: the blind index, the links, and the canary that tells a right master key."""
+
+    class Name(models.TextChoices):
+        CANARY = "canary"
+        INDEX = "index"
+        LINKS = "links"
+
+    name = models.CharField(max_length=20, choices=Name, primary_key=True)
+    wrapped = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name

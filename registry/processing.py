@@ -1,0 +1,80 @@
+"""The gate, and the only writers of Processing.
+
+Everyone who changes what may be kept (data, processing, holds) first takes the person's RetentionDue row with
+`lock_subjects`, and at the end lets `refresh_due` say when the purge must look again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from registry.models import DataSubject, Processing, ProcessingPurpose, RetentionDue
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a consent allows beyond the operator's own use (Law 94-V art. 8(4)(4)-(6))."""
+
+    third_parties: bool = False
+    cross_border: bool = False
+    public_sources: bool = False
+
+
+OWN_USE = Scope()
+
+
+def lock_subjects(subject_ids: Iterable[int]) -> None:
+    """Holds these people against the purge and against each other until the transaction ends, in one order for all."""
+    wanted = sorted(set(subject_ids))
+    locked = RetentionDue.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
+    if len(locked) != len(wanted):
+        raise DataSubject.DoesNotExist
+
+
+def refresh_due(subject_ids: Iterable[int]) -> None:
+    """Sets when the purge must look at these people next: the first moment at which nothing keeps one of their data."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE registry_retentiondue AS due
+            SET due_at = (SELECT min(term.until) FROM registry_datumterm term WHERE term.subject_id = due.subject_id)
+            WHERE due.subject_id = ANY(%s)
+            """,
+            [list(subject_ids)],
+        )
+
+
+def may_process(subject: DataSubject, purpose: ProcessingPurpose, now: datetime) -> bool:
+    """Whether this person's data may be used for this purpose at `now`."""
+    return Processing.objects.live(now).filter(subject=subject, purpose=purpose).exists()
+
+
+def open_processing(
+    subject: DataSubject, purpose: ProcessingPurpose, *, now: datetime, scope: Scope = OWN_USE
+) -> Processing:
+    """Opens or renews; the person is locked by the caller. The term runs from `now`, under the rule in force."""
+    values = {
+        "state": Processing.State.OPEN,
+        "began_at": now,
+        "lapses_at": purpose.end_of_term(now),
+        "rule_version": purpose.rule_version,
+        "third_parties": scope.third_parties,
+        "cross_border": scope.cross_border,
+        "public_sources": scope.public_sources,
+    }
+    return Processing.objects.update_or_create(subject=subject, purpose=purpose, defaults=values)[0]
+
+
+def end_processing(
+    subject: DataSubject, purposes: Iterable[ProcessingPurpose], state: Processing.State, *, now: datetime
+) -> list[Processing]:
+    """Ends what is still open and not lapsed, at once; returns it. The person is locked by the caller."""
+    still_open = Processing.objects.filter(subject=subject, purpose__in=purposes, state=Processing.State.OPEN)
+    ended = [processing for processing in still_open if processing.lapses_at is None or processing.lapses_at > now]
+    for processing in ended:
+        processing.state = state
+        processing.lapses_at = max(now, processing.began_at)
+        processing.save()
+    return ended

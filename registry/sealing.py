@@ -1,0 +1,140 @@
+"""Sealing: the only cipher code. Pure functions over bytes; no ORM, no settings, no state.
+
+Dangerous because a mistake here is silent: a value sealed under the wrong key is lost, a value opened without its
+binding is somebody else's. The rules:
+
+- Every function raises SealError on any failure. None returns its input, an empty text or None instead of a value.
+- A random 32-byte key per datum seals its value (AES-256-GCM, 96-bit random nonce). The additional data bind the
+  ciphertext to version, category, subject and datum, so a ciphertext moved to another row does not open.
+- A master key wraps the datum's key; its additional data are the datum's id (or the key's name) and the master's id.
+- The blind index is HMAC-SHA-256 over category and canonical form: equal values meet, nothing can be read back.
+- Sealed and wrapped bytes carry a version; wrapped bytes carry the master key's id as well.
+
+Called by: registry.keyring (which keys are in force), registry.models.subjects and registry.disclosure.
+Sources: NIST SP 800-38D (GCM), RFC 2104 (HMAC), Rules of Order 179 (encryption at rest).
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+import struct
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+VERSION = 1
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class SealError(Exception):
+    """A key or a sealed value is wrong. The message never holds a value or key material."""
+
+
+@dataclass(frozen=True, repr=False)
+class MasterKeys:
+    """Master keys by id, the first one active. Text form: one `id:base64` per line or comma."""
+
+    active: str
+    by_id: dict[str, bytes]
+
+    @classmethod
+    def parse(cls, text: str) -> "MasterKeys":
+        lines = [part.strip() for part in text.replace(",", "\n").splitlines() if part.strip()]
+        keys = dict(_parse_master(line) for line in lines)
+        if not keys:
+            raise SealError("no master key is given")
+        return cls(active=next(iter(keys)), by_id=keys)
+
+    def get(self, key_id: str) -> bytes:
+        try:
+            return self.by_id[key_id]
+        except KeyError:
+            raise SealError(f"master key '{key_id}' is wanted and is not among those given") from None
+
+    def __repr__(self) -> str:
+        return f"<MasterKeys {', '.join(self.by_id)}>"
+
+
+def _parse_master(line: str) -> tuple[str, bytes]:
+    key_id, _, encoded = line.partition(":")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        key = b""
+    if not key_id.isascii() or not key_id.isalnum() or len(key_id) > 16 or len(key) != KEY_BYTES:
+        raise SealError("a master key is written id:base64, id of 1-16 letters and digits, key of 32 bytes")
+    return key_id, key
+
+
+def new_key() -> bytes:
+    return secrets.token_bytes(KEY_BYTES)
+
+
+def new_master(key_id: str) -> str:
+    """A fresh master key in its text form."""
+    return f"{key_id}:{base64.b64encode(new_key()).decode()}"
+
+
+def wrap(masters: MasterKeys, key: bytes, bound_to: bytes) -> bytes:
+    """The key under the active master: version, length of id, id, nonce, ciphertext."""
+    key_id = masters.active.encode()
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    wrapped = AESGCM(masters.get(masters.active)).encrypt(nonce, key, _bind(bound_to, key_id))
+    return bytes([VERSION, len(key_id)]) + key_id + nonce + wrapped
+
+
+def unwrap(masters: MasterKeys, wrapped: bytes, bound_to: bytes) -> bytes:
+    key_id, rest = _split_wrapped(wrapped)
+    return _decrypt(masters.get(key_id.decode("ascii")), rest, _bind(bound_to, key_id))
+
+
+def master_of(wrapped: bytes) -> str:
+    """The id of the master key a wrapped key needs."""
+    return _split_wrapped(wrapped)[0].decode("ascii")
+
+
+def _split_wrapped(wrapped: bytes) -> tuple[bytes, bytes]:
+    if len(wrapped) < 2 or wrapped[0] != VERSION or not wrapped[2 : 2 + wrapped[1]].isalnum():
+        raise SealError("a wrapped key is damaged")
+    end = 2 + wrapped[1]
+    return wrapped[2:end], wrapped[end:]
+
+
+def seal(key: bytes, value: str, bound_to: bytes) -> bytes:
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return bytes([VERSION]) + nonce + AESGCM(key).encrypt(nonce, value.encode(), bound_to)
+
+
+def unseal(key: bytes, sealed: bytes, bound_to: bytes) -> str:
+    if sealed[:1] != bytes([VERSION]):
+        raise SealError("a sealed value is damaged")
+    return _decrypt(key, sealed[1:], bound_to).decode()
+
+
+def datum_binding(category_id: int, subject_id: int, datum_id: int) -> bytes:
+    """What a sealed value is bound to: version, category, subject, datum."""
+    return struct.pack(">Bqqq", VERSION, category_id, subject_id, datum_id)
+
+
+def key_binding(datum_id: int) -> bytes:
+    """What a datum's wrapped key is bound to."""
+    return struct.pack(">q", datum_id)
+
+
+def blind_index(index_key: bytes, category: str, canonical: str) -> bytes:
+    return hmac.digest(index_key, category.encode() + b"\0" + canonical.encode(), hashlib.sha256)
+
+
+def _bind(bound_to: bytes, key_id: bytes) -> bytes:
+    return bound_to + b"\0" + key_id
+
+
+def _decrypt(key: bytes, nonce_and_text: bytes, bound_to: bytes) -> bytes:
+    try:
+        return AESGCM(key).decrypt(nonce_and_text[:NONCE_BYTES], nonce_and_text[NONCE_BYTES:], bound_to)
+    except (InvalidTag, ValueError):
+        raise SealError("a sealed value does not open: wrong key, changed bytes or moved to another place") from None
