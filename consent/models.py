@@ -17,8 +17,12 @@ class PolicyVersionQuerySet(models.QuerySet["PolicyVersion"]):
         return self.filter(state=PolicyVersion.State.PUBLISHED)
 
     def in_force(self, now: datetime) -> "PolicyVersion":
-        """The newest published version whose day has come. Raises PolicyVersion.DoesNotExist before the first."""
-        return self.published().filter(effective_at__lte=now).latest("effective_at", "number")
+        """The newest published version whose day has come; before the first one's day, the first.
+
+        Raises PolicyVersion.DoesNotExist while nothing is published.
+        """
+        newest_first = self.published().filter(effective_at__lte=now).order_by("-effective_at", "-number")
+        return newest_first.first() or self.published().earliest("effective_at")
 
 
 class PolicyVersion(Translated):

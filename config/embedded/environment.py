@@ -1,4 +1,4 @@
-"""The environment that the settings read (docs/operations.md lists it), from what the operator gave and what we chose."""
+"""The environment that the settings read (docs/operations.md), from what the operator gave and what we chose."""
 
 import os
 import sys
@@ -10,7 +10,21 @@ from .home import CHECKOUT, DataFolder
 from .terminal import say
 
 # Chosen by the launcher, so a later `./run manage` cannot know them.
-PUBLISHED = ("DATABASE_URL", "DATABASE_APP_URL", "REDIS_URL", "SITE_URL", "ALLOWED_HOSTS", "STATIC_ROOT", "SECRET_KEY_FILE", "REGISTRY_HOME")
+PUBLISHED = (
+    "REGISTRY_HOME",
+    "DATABASE_URL",
+    "DATABASE_APP_URL",
+    "REDIS_URL",
+    "SITE_URL",
+    "ALLOWED_HOSTS",
+    "STATIC_ROOT",
+    "SECRET_KEY_FILE",
+    "PGHOST",
+    "PGPORT",
+    "PGUSER",
+    "PGDATABASE",
+    "PATH",
+)
 
 
 def application_account(service: Account) -> Account:
@@ -23,7 +37,9 @@ def application_account(service: Account) -> Account:
     return current_account()
 
 
-def product_environment(folder: DataFolder, account: Account, services: Mapping[str, str], bind: str, port: int) -> dict[str, str]:
+def product_environment(
+    folder: DataFolder, account: Account, services: dict[str, str], bind: str, port: int
+) -> dict[str, str]:
     environment = _inherited(account) | services
     environment |= {
         "HOME": str(folder.path),

@@ -6,23 +6,28 @@ import pwd
 import secrets
 import shlex
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from .access import let_pass
 from .accounts import Account
-from .terminal import LaunchFailed, say
+from .processes import INHERITED
+from .terminal import LaunchError, say
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SYSTEM_HOME = Path("/var/lib/registry")
 SMALLEST_FREE_SPACE = 300_000_000  # bytes; an empty database takes 40 MB, its journal up to 100 MB in the first hours
+LEAVING_TIMEOUT = 90.0  # seconds; the database may have to write its memory out
 MARKER = ".lock"
+IN_USE_ADVICE = "Stop that first, or set REGISTRY_HOME and PORT for a second registry."
 EXPECTED_BEFORE_FIRST_START = {"master.keys", "secret_key", "mail", "log", "static"}
-OWNED_BY_SERVICES = ("postgres-", "broker", "bin-", "sockets")
+OWNED_BY_SERVICES = ("postgres-", "broker", "bin-", "sockets", "bench")
 
 
-class InUse(LaunchFailed):
+class InUseError(LaunchError):
     pass
 
 
@@ -38,7 +43,9 @@ class DataFolder:
         self._make()
         free = shutil.disk_usage(self.path).free
         if free < SMALLEST_FREE_SPACE:
-            raise LaunchFailed(f"The disk is nearly full: {free // 1_000_000} MB free at {self.path}. Make room, then start again.")
+            raise LaunchError(
+                f"The disk is nearly full: {free // 1_000_000} MB free at {self.path}. Make room, then start again."
+            )
         let_pass(self.account, self.path)
         self.account.make_private_folder(self.logs)
 
@@ -48,7 +55,9 @@ class DataFolder:
             self.account.make_private_folder(self.path)
             (self.path / MARKER).touch(mode=0o600)
         except OSError as error:
-            raise LaunchFailed(f"The data folder {self.path} cannot be written: {error.strerror}. Set REGISTRY_HOME to another.") from error
+            raise LaunchError(
+                f"The data folder {self.path} cannot be written: {error.strerror}. Set REGISTRY_HOME to another."
+            ) from error
 
     def hand_over(self, account: Account) -> None:
         """Give the application's files to the account it now runs as; the servers' folders are theirs already."""
@@ -58,16 +67,50 @@ class DataFolder:
 
     @contextmanager
     def lock(self, purpose: str) -> Iterator[None]:
-        """Hold the folder for as long as our servers run on it. The kernel releases it when we are killed."""
+        """Hold the folder while our servers run on it. They inherit the lock: free once all are gone."""
         with open(self.path / MARKER, "r+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InUse(_in_use_message(self.path, file.read().strip())) from None
+            self._wait_for_lock(file)
+            self.runtime_file.unlink(missing_ok=True)
             file.truncate(0)
-            file.write(f"process {os.getpid()}, {purpose}")
+            file.write(f"{os.getpid()} {purpose}")
             file.flush()
-            yield
+            INHERITED.add(file.fileno())
+            try:
+                yield
+            finally:
+                INHERITED.discard(file.fileno())
+
+    def _wait_for_lock(self, file: TextIO) -> None:
+        deadline = time.monotonic() + LEAVING_TIMEOUT
+        while not _try_lock(file):
+            if self.holder_is_alive():
+                raise InUseError(f"Already in use: {self.path} (process {self.holder()}).\n{IN_USE_ADVICE}")
+            if time.monotonic() > deadline:
+                raise InUseError(
+                    f"Processes of an earlier start still use {self.path}: see 'ps -ef', end them, then start again."
+                )
+            time.sleep(0.1)
+
+    def is_locked(self) -> bool:
+        with open(self.path / MARKER) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
+
+    def holder(self) -> str:
+        return (self.path / MARKER).read_text().strip()
+
+    def holder_is_alive(self) -> bool:
+        pid = self.holder().partition(" ")[0]
+        try:
+            os.kill(int(pid), 0)
+        except (ProcessLookupError, ValueError):
+            return False
+        except PermissionError:
+            pass
+        return True
 
     @contextmanager
     def use(self) -> Iterator[None]:
@@ -134,10 +177,16 @@ def _refuse_foreign(path: Path, account: Account) -> None:
         return
     owner = path.stat().st_uid
     if owner not in (os.geteuid(), account.uid):
-        raise LaunchFailed(f"The data folder {path} belongs to {_name(owner)}. Run this as that user, or set REGISTRY_HOME to another folder.")
+        raise LaunchError(
+            f"The data folder {path} belongs to {_name(owner)}. "
+            "Run this as that user, or set REGISTRY_HOME to another folder."
+        )
     names = {entry.name for entry in path.iterdir()}
     if MARKER not in names and names - EXPECTED_BEFORE_FIRST_START:
-        raise LaunchFailed(f"{path} holds other files and is not a data folder of the registry. Set REGISTRY_HOME to an empty or new folder.")
+        raise LaunchError(
+            f"{path} holds other files and is not a data folder of the registry."
+            " Set REGISTRY_HOME to an empty or new folder."
+        )
 
 
 def _name(uid: int) -> str:
@@ -147,5 +196,13 @@ def _name(uid: int) -> str:
         return f"user {uid}"
 
 
-def _in_use_message(path: Path, holder: str) -> str:
-    return f"Already in use: {path} ({holder}). Stop that first, or set REGISTRY_HOME and PORT for a second registry."
+def _try_lock(file: TextIO) -> bool:
+    """Twice: the first try may meet a command that only looks whether the folder is in use."""
+    for pause in (0.05, 0):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause)
+        else:
+            return True
+    return False

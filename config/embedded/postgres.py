@@ -10,18 +10,20 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import psycopg
+
 from .accounts import Account, current_account
 from .binaries import find_postgres, reachable_postgres
-from .processes import rotate, spawn, stop
+from .processes import INHERITED, die_with_parent, rotate, spawn, stop
 from .sockets import socket_folder
-from .terminal import LaunchFailed, last_lines
+from .terminal import LaunchError, last_lines
 
 OWNER = "registry"
 APPLICATION = "registry_app"
 DATABASE = "registry"
 PORT = 5432  # only names the socket file
 START_TIMEOUT = 300.0  # seconds; a crash recovery can take minutes
-PREDECESSOR_SIGNS = ("shared memory block", "lock file")
+PREDECESSOR_SIGNS = ("shared memory block", "lock file")  # said while a killed server's processes are leaving
 # Terse and without statements: an error's DETAIL and its SQL can hold a person's data.
 DEFAULTS = {
     "listen_addresses": "",
@@ -53,27 +55,20 @@ class Postgres:
         """For psql, pg_dump and pg_restore."""
         return {"PGHOST": str(self.sockets), "PGPORT": str(PORT), "PGUSER": OWNER, "PGDATABASE": DATABASE}
 
-    def create_cluster(self) -> bool:
-        """Make the data folder under a temporary name, so that a killed initdb never leaves half a cluster."""
-        if (self.data / "PG_VERSION").exists():
-            return False
-        partial = self.data.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        command = [self.binaries.folder / "initdb", "-D", partial, *initdb_options(self.binaries.major)]
-        done = self._run(command)
-        if done.returncode:
-            raise LaunchFailed(f"PostgreSQL could not make its data folder {self.data} (disk full? not writable?):\n{done.stderr.strip()}")
-        partial.rename(self.data)
-        return True
+    @property
+    def is_new(self) -> bool:
+        return not self.data.exists()
 
     def start(self) -> None:
         rotate(self.log)
+        if self.is_new:
+            self._create_cluster()
         self._write_access_rules()
         deadline = time.monotonic() + START_TIMEOUT
         while not self._start_once(deadline):
             tail = last_lines(self.log)
             if time.monotonic() > deadline or not any(sign in tail for sign in PREDECESSOR_SIGNS):
-                raise LaunchFailed(f"PostgreSQL did not start. Its log: {self.log}. The last lines:\n{tail}")
+                raise LaunchError(f"PostgreSQL did not start. Its log: {self.log}. The last lines:\n{tail}")
             time.sleep(0.3)  # processes of a killed predecessor are still leaving
         self._create_roles_and_database()
 
@@ -84,9 +79,21 @@ class Postgres:
         if self.process is not None:
             stop(self.process, signal.SIGINT, grace=60)
 
+    def _create_cluster(self) -> None:
+        """Make the data folder under a temporary name, so that a killed initdb never leaves half a cluster."""
+        partial = self.data.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        done = self._initdb(partial)
+        if done.returncode:
+            raise LaunchError(
+                f"PostgreSQL could not make {self.data} (disk full? not writable?):\n{done.stderr.strip()}"
+            )
+        partial.rename(self.data)
+
     def _start_once(self, deadline: float) -> bool:
         arguments = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
-        command = [self.binaries.folder / "postgres", "-D", self.data, "-k", self.sockets, "-p", str(PORT), *arguments]
+        program = str(self.binaries.folder / "postgres")
+        command = [program, "-D", str(self.data), "-k", str(self.sockets), "-p", str(PORT), *arguments]
         self.process = spawn(command, self.account, self.log, self.environment, signal.SIGINT)
         while self.process.poll() is None and time.monotonic() < deadline:
             if self._is_ready(self.process.pid):
@@ -103,9 +110,18 @@ class Postgres:
         except (OSError, IndexError, ValueError):
             return False
 
-    def _run(self, command: list[str | Path]) -> subprocess.CompletedProcess[str]:
-        options = self.account.spawn_options()
-        return subprocess.run(command, env=self.environment, cwd="/", text=True, capture_output=True, **options)
+    def _initdb(self, data: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.binaries.folder / "initdb", "-D", data, *initdb_options(self.binaries.major)],
+            check=False,
+            env=self.environment,
+            cwd="/",
+            text=True,
+            capture_output=True,
+            preexec_fn=die_with_parent(signal.SIGKILL),
+            pass_fds=tuple(INHERITED),
+            **self.account.spawn_options(),
+        )
 
     def _write_access_rules(self) -> None:
         """Nobody but our own accounts, told by the kernel; written at each start, because the accounts can change."""
@@ -121,8 +137,6 @@ class Postgres:
             self.account.own(path)
 
     def _create_roles_and_database(self) -> None:
-        import psycopg  # here, so that a machine with a database of its own can do without
-
         where = f"host={self.sockets} port={PORT} user={OWNER} dbname=postgres"
         with psycopg.connect(where, autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APPLICATION]).fetchone():
@@ -137,7 +151,14 @@ def initdb_options(major: int) -> list[str]:
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     else:
         locale = ["--locale=C.UTF-8" if sys.platform == "linux" else "--locale=en_US.UTF-8"]
-    return [f"--username={OWNER}", "--encoding=UTF8", "--data-checksums", "--auth-local=peer", "--no-instructions", *locale]
+    return [
+        f"--username={OWNER}",
+        "--encoding=UTF8",
+        "--data-checksums",
+        "--auth-local=peer",
+        "--no-instructions",
+        *locale,
+    ]
 
 
 def _existing_major(home: Path) -> int | None:

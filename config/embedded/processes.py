@@ -6,16 +6,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from .accounts import Account
 
 PR_SET_PDEATHSIG = 1
 LOG_LIMIT = 5_000_000  # bytes; a larger log becomes NAME.log.1 at the next start
+# Descriptors that every child keeps: the lock of the data folder, held until the last of them is gone.
+INHERITED: set[int] = set()
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def spawn(
+def spawn(  # noqa: PLR0917  one call of Popen
     command: Sequence[str | Path],
     account: Account,
     log: Path,
@@ -34,8 +37,8 @@ def spawn(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=die_with_parent(death_signal),
-            pass_fds=pass_fds,
+            preexec_fn=die_with_parent(death_signal),  # noqa: PLW1509  we have one thread
+            pass_fds=(*INHERITED, *pass_fds),
             **account.spawn_options(),
         )
 
@@ -57,19 +60,15 @@ def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals, grace: f
     """Ask, wait `grace` seconds, then kill the whole session: children of a pool can outlive their leader."""
     if process.poll() is None:
         process.send_signal(stop_signal)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(grace)
-        except subprocess.TimeoutExpired:
-            pass
     kill_session(process)
     process.wait()
 
 
 def kill_session(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def rotate(log: Path) -> None:

@@ -16,7 +16,9 @@ class Services:
     """PostgreSQL unless DATABASE_URL names one, a broker unless REDIS_URL names one."""
 
     def __init__(self, home: Path, logs: Path, account: Account, settings: Mapping[str, str] | None = None) -> None:
-        self.postgres = None if os.environ.get("DATABASE_URL") else Postgres(home, logs / "postgres.log", account, settings)
+        self.postgres = (
+            None if os.environ.get("DATABASE_URL") else Postgres(home, logs / "postgres.log", account, settings)
+        )
         self.broker = None if os.environ.get("REDIS_URL") else Broker(home, logs / "broker.log", account)
 
     @property
@@ -24,8 +26,6 @@ class Services:
         return [service for service in (self.postgres, self.broker) if service is not None]
 
     def start(self) -> None:
-        if self.postgres:
-            self.postgres.create_cluster()
         for service in self.owned:
             service.start()
 
@@ -46,14 +46,21 @@ class Services:
 
 
 @contextmanager
-def throwaway_services(settings: Mapping[str, str]) -> Iterator[Services]:
-    """Servers in a temporary folder that goes with them: for tests and benchmarks."""
-    account = service_account()
-    folder = account.make_private_folder(Path(tempfile.mkdtemp(prefix="registry-")))
-    services = Services(folder, folder, account, settings)
+def running(services: Services) -> Iterator[Services]:
     try:
         services.start()
         yield services
     finally:
         services.stop()
+
+
+@contextmanager
+def throwaway_services(settings: Mapping[str, str]) -> Iterator[Services]:
+    """Servers in a temporary folder that goes with them: for tests and benchmarks."""
+    account = service_account()
+    folder = account.make_private_folder(Path(tempfile.mkdtemp(prefix="registry-")))
+    try:
+        with running(Services(folder, folder, account, settings)) as services:
+            yield services
+    finally:
         shutil.rmtree(folder, ignore_errors=True)

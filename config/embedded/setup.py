@@ -10,8 +10,8 @@ from pathlib import Path
 
 from .accounts import Account
 from .home import CHECKOUT, DataFolder, write_private
-from .processes import die_with_parent, stop
-from .terminal import LaunchFailed, last_lines, say, write_line
+from .processes import INHERITED, die_with_parent, stop
+from .terminal import LaunchError, last_lines, say, write_line
 
 SEALED = 3  # exit code of `manage.py prepare` when the master key is wrong or missing
 
@@ -57,7 +57,8 @@ class Setup:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509  single-threaded
+            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509  we have one thread
+            pass_fds=tuple(INHERITED),
             **self.account.spawn_options(),
         )
         try:
@@ -73,8 +74,10 @@ class Setup:
                 log.write(line)
                 write_line(f"{name:8} | {line.decode(errors='replace').rstrip()}")
 
-    def _failure(self, command: str) -> LaunchFailed:
-        return LaunchFailed(f"'{command}' failed; nothing was started. Its log: {self.log}. The last lines:\n{last_lines(self.log)}")
+    def _failure(self, command: str) -> LaunchError:
+        return LaunchError(
+            f"'{command}' failed; nothing was started. Its log: {self.log}. The last lines:\n{last_lines(self.log)}"
+        )
 
 
 def static_stamp(environment: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from .accounts import Account
-from .terminal import LaunchFailed
+from .terminal import LaunchError
 
 LONGEST_SOCKET_PATH = 100  # 107 on Linux, 103 on macOS
 LONGEST_NAME = "/.s.PGSQL.65535"
@@ -20,7 +20,9 @@ def socket_folder(home: Path, account: Account) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     state = folder.lstat()
     if folder.is_symlink() or state.st_uid not in (os.geteuid(), account.uid):
-        raise LaunchFailed(f"{folder} belongs to someone else. Remove it, or choose a REGISTRY_HOME with a shorter path.")
+        raise LaunchError(
+            f"{folder} belongs to someone else. Remove it, or choose a REGISTRY_HOME with a shorter path."
+        )
     return account.make_private_folder(folder)
 
 

@@ -12,8 +12,9 @@ import socket
 import sys
 import time
 from collections import defaultdict
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Protocol
 
 from . import addresses, children
@@ -22,7 +23,7 @@ from .environment import application_account, product_environment, published
 from .home import DataFolder, choose_home
 from .services import Services
 from .setup import Setup
-from .terminal import LaunchFailed, last_lines, say, write_line
+from .terminal import LaunchError, last_lines, say, write_line
 
 RESTARTS_PER_MINUTE = 5
 READY_TIMEOUT = 60.0  # seconds after which a silent web process is worth a word
@@ -91,7 +92,7 @@ class Product:
         try:
             self.listening.listen(socket.SOMAXCONN)
         except OSError:
-            raise LaunchFailed(f"Port {self.port} was taken by another program meanwhile. Start again.") from None
+            raise LaunchError(f"Port {self.port} was taken by another program meanwhile. Start again.") from None
 
     def _start(self, part: Supervised) -> None:
         self.logs.follow(part.log)
@@ -103,7 +104,9 @@ class Product:
         complaint_at = time.monotonic() + READY_TIMEOUT
         while (status := self._health()) != 200 and not (is_sealed and status == 503):
             if time.monotonic() > complaint_at:
-                say(f"web does not answer with 200 yet (last answer: {status}); its log: {self.folder.logs / 'web.log'}")
+                say(
+                    f"web does not answer with 200 yet (last answer: {status}); its log: {self.folder.logs / 'web.log'}"
+                )
                 complaint_at += READY_TIMEOUT
             self._look_after()
 
@@ -120,7 +123,9 @@ class Product:
 
     def _announce(self, is_sealed: bool) -> None:
         if is_sealed:
-            write_line(f"SEALED {self.address}  the master key is wrong or missing: every page answers 503, no job runs.")
+            write_line(
+                f"SEALED {self.address}  the master key is wrong or missing: every page answers 503, no job runs."
+            )
             write_line("       Put the right key in place (docs/operations.md), then start again.")
             return
         write_line(f"READY {self.address}")
@@ -141,7 +146,9 @@ class Product:
         recent = [start for start in self.starts[part.name] if start > now - 60]
         if len(recent) > RESTARTS_PER_MINUTE:
             tail = last_lines(part.log)
-            raise LaunchFailed(f"{part.name} died {len(recent)} times within a minute. Its log: {part.log}. The last lines:\n{tail}")
+            raise LaunchError(
+                f"{part.name} died {len(recent)} times within a minute. Its log: {part.log}. The last lines:\n{tail}"
+            )
         say(f"{part.name} died, starting it again (log: {part.log})")
         self.starts[part.name] = [*recent, now]
         part.stop()
@@ -161,7 +168,7 @@ def main() -> int:
     try:
         _on_stop_signals(_request_stop)
         _run()
-    except LaunchFailed as failure:
+    except LaunchError as failure:
         say(str(failure))
         return 1
     except StopRequested:
@@ -176,8 +183,10 @@ def _run() -> None:
     say(f"data folder {folder.path}")
     with folder.lock("./run"):
         services = Services(folder.path, folder.logs, account)
-        if services.postgres and services.postgres.create_cluster():
-            say(f"new database, PostgreSQL {services.postgres.binaries.major}")
+        if services.postgres:
+            say(
+                f"PostgreSQL {services.postgres.binaries.major}{', a new database' if services.postgres.is_new else ''}"
+            )
         product = Product(folder, services)
         try:
             product.run()
@@ -186,20 +195,19 @@ def _run() -> None:
             product.stop()
 
 
-def _request_stop(*_: object) -> None:
+def _request_stop(_signal: int, _frame: FrameType | None) -> None:
     _on_stop_signals(_already_stopping)
     raise StopRequested
 
 
-def _already_stopping(*_: object) -> None:
-    with suppress(OSError):
-        say("stopping, please wait")
+def _already_stopping(_signal: int, _frame: FrameType | None) -> None:
+    say("stopping, please wait")
 
 
-def _on_stop_signals(handler: object) -> None:
+def _on_stop_signals(handler: Callable[[int, FrameType | None], None]) -> None:
     for name in STOP_SIGNALS:
         if name is not signal.SIGHUP or signal.getsignal(name) is not signal.SIG_IGN:  # nohup stays nohup
-            signal.signal(name, handler)  # type: ignore[arg-type]
+            signal.signal(name, handler)
 
 
 if __name__ == "__main__":

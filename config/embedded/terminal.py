@@ -5,25 +5,26 @@ import select
 import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 STARTED_AT = time.monotonic()
 SAFE_WRITE = 4000  # a pipe reported as writable takes at least this much (PIPE_BUF) without blocking
 
 
-class LaunchFailed(Exception):
+class LaunchError(Exception):
     """What happened, where the log is and what to do, as one text for the person at the terminal."""
 
 
 def say(text: str) -> None:
-    write_line(f"[run {time.monotonic() - STARTED_AT:6.1f} s] {text}")
+    """Progress and failures, apart from what a command prints."""
+    write_line(f"[run {time.monotonic() - STARTED_AT:6.1f} s] {text}", sys.stderr)
 
 
-def write_line(line: str) -> None:
+def write_line(line: str, stream: TextIO | None = None) -> None:
     """Print, but never wait for a reader: a parent that reads no further must not stop the product."""
     data = line.encode(errors="replace")[: SAFE_WRITE - 1] + b"\n"
     try:
-        sys.stdout.flush()
-        descriptor = sys.stdout.fileno()
+        descriptor = (stream or sys.stdout).fileno()
         if select.select([], [descriptor], [], 0)[1]:
             os.write(descriptor, data)
     except (OSError, ValueError):

@@ -10,10 +10,12 @@ import os
 import secrets
 import tempfile
 from contextlib import ExitStack
+from urllib.parse import urlsplit, urlunsplit
 
 from .broker import DATABASES
 from .services import throwaway_services
 
+DATABASES_ELSEWHERE = 16  # what a server of somebody else has unless told otherwise
 # Nothing here must survive a power cut.
 POSTGRES_SETTINGS = {
     "fsync": "off",
@@ -48,10 +50,13 @@ def _defaults() -> dict[str, str]:
 
 def own_broker_database(url: str, worker: str) -> str:
     """`worker` is pytest-xdist's name of the process (gw0, gw1, ...), empty without parallel processes."""
-    number = int(worker.removeprefix("gw") or 0) % DATABASES
-    address = url.split("?")[0]
-    return f"{address}?virtual_host={number}" if address.startswith("redis+socket:") else url
+    number = int(worker.removeprefix("gw") or 0)
+    if url.startswith("redis+socket:"):
+        return f"{url.partition('?')[0]}?virtual_host={number % DATABASES}"
+    return urlunsplit(urlsplit(url)._replace(path=f"/{number % DATABASES_ELSEWHERE}"))
 
 
 start_services()
-os.environ["REDIS_URL"] = own_broker_database(os.environ.get("REDIS_URL", ""), os.environ.get("PYTEST_XDIST_WORKER", ""))
+if "REDIS_URL" in os.environ:
+    process = os.environ.get("PYTEST_XDIST_WORKER", "")
+    os.environ["REDIS_URL"] = own_broker_database(os.environ["REDIS_URL"], process)

@@ -1,0 +1,1 @@
+"""Benchmarks against goals; `./run bench NAME` runs one on a database of its own."""

@@ -1,0 +1,30 @@
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from consent import policy
+from registry import defaults, first_login
+from registry.keyring import Sealed, create_keys, keyring
+
+
+class Command(BaseCommand):
+    help = "Makes a new database ready: keys, default content, policy, first administrator. Repeatable."
+    SEALED = 3
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        try:
+            if create_keys(now):
+                self.stdout.write("keys made; back up the master key apart from the database")
+            keyring()
+        except Sealed as sealed:
+            self.stderr.write(str(sealed))
+            sys.exit(self.SEALED)
+        if added := defaults.load():
+            self.stdout.write(f"default content: {added} entries")
+        if policy.load_first(now):
+            self.stdout.write("policy published: version 1")
+        if path := first_login.create_first_administrator(now):
+            self.stdout.write(f"first administrator: see {path}")

@@ -1,0 +1,40 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from registry import holds
+from registry.admin.base import PeopleAdmin, staff_member
+from registry.models import LegalHold
+
+
+@admin.register(LegalHold)
+class LegalHoldAdmin(PeopleAdmin):
+    list_display = ["__str__", "subject", "datum", "ground", "placed_at", "until", "released_at"]
+    list_select_related = ["subject", "datum", "ground"]
+    fields = ["subject", "datum", "ground", "reason", "until"]
+    raw_id_fields = ["subject", "datum"]
+    actions = ["release"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_place(request)
+
+    def may_place(self, request: HttpRequest) -> bool:
+        allowed = request.user.has_perm("registry.place_legalhold")  # type: ignore[union-attr]
+        return allowed and self.has_view_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: LegalHold, form: forms.ModelForm, change: bool) -> None:
+        holds.place(obj, by=staff_member(request), now=timezone.now())
+
+    @admin.action(description=gettext_lazy("Release the chosen holds"), permissions=["release"])
+    def release(self, request: HttpRequest, queryset: QuerySet[LegalHold]) -> None:
+        released = [holds.release(hold, by=staff_member(request), now=timezone.now()) for hold in queryset]
+        messages.success(request, _("Holds released: %(n)d") % {"n": sum(released)})
+
+    def has_release_permission(self, request: HttpRequest) -> bool:
+        return self.may_place(request)

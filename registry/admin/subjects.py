@@ -1,0 +1,137 @@
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+
+from registry.admin.base import AppointedOnly, PeopleAdmin, staff_member
+from registry.disclosure import masked, may_see_people, reveal
+from registry.models import DataSubject, PersonalDatum, Processing
+from registry.sealing import SealError
+
+
+class ReadOnlyInline(AppointedOnly, admin.TabularInline):
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class PersonalDatumInline(ReadOnlyInline):
+    model = PersonalDatum
+    fields = ["category", "value", "standing", "source", "recorded_at", "kept_until", "superseded_at", "show"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PersonalDatum]:
+        return super().get_queryset(request).select_related("category", "key", "term").order_by("pk")
+
+    @admin.display(description=gettext_lazy("value"))
+    def value(self, datum: PersonalDatum) -> str:
+        return masked([datum])[datum.pk]
+
+    @admin.display(description=gettext_lazy("kept until"))
+    def kept_until(self, datum: PersonalDatum) -> Any:
+        return datum.term.until
+
+    @admin.display(description=gettext_lazy("show"))
+    def show(self, datum: PersonalDatum) -> str:
+        return format_html('<a href="{}">{}</a>', reverse("admin:reveal", args=[datum.pk]), _("Show"))
+
+
+class ProcessingInline(ReadOnlyInline):
+    model = Processing
+    fields = ["purpose", "state", "began_at", "lapses_at", "third_parties", "cross_border"]
+    readonly_fields = fields
+
+
+class RevealForm(forms.Form):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=300,
+        help_text=gettext_lazy("It is written into the audit before the value is opened."),
+    )
+
+
+@admin.register(DataSubject)
+class DataSubjectAdmin(PeopleAdmin):
+    list_display = ["reference", "values", "status", "language", "created_at"]
+    list_filter = ["status", "language"]
+    search_fields = ["=reference"]
+    search_help_text = gettext_lazy("Reference, such as DS-7K3F-9Q2M")
+    fields = ["reference", "status", "language", "created_at", "evidence"]
+    inlines = [PersonalDatumInline, ProcessingInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DataSubject]:
+        data = PersonalDatum.objects.live().select_related("category", "key").order_by("category")
+        return super().get_queryset(request).prefetch_related(Prefetch("data", data, to_attr="live_data"))
+
+    @admin.display(description=gettext_lazy("data"))
+    def values(self, subject: DataSubject) -> str:
+        hints = masked(subject.live_data)  # type: ignore[attr-defined]
+        return format_html_join(", ", "{}", ((hint,) for hint in hints.values()))
+
+    @admin.display(description=gettext_lazy("evidence"))
+    def evidence(self, subject: DataSubject) -> str:
+        links = [
+            ("consent_consentrecord", _("Consent records")),
+            ("registry_erasurerecord", _("Erasure records")),
+            ("registry_auditentry", _("Who looked and who changed")),
+        ]
+        listed = ((reverse(f"admin:{name}_changelist"), subject.pk, label) for name, label in links)
+        return format_html_join(" · ", '<a href="{}?subject__id__exact={}">{}</a>', listed)
+
+    def get_urls(self) -> list[URLPattern]:
+        show = self.admin_site.admin_view(never_cache(self.reveal_view))
+        return [path("datum/<int:datum_id>/reveal/", show, name="reveal"), *super().get_urls()]
+
+    def reveal_view(self, request: HttpRequest, datum_id: int) -> HttpResponse:
+        """GET asks for the reason; POST opens the value for this one page."""
+        if not may_see_people(staff_member(request), timezone.now()):
+            raise PermissionDenied
+        data = PersonalDatum.objects.select_related("category", "key", "subject")
+        datum = get_object_or_404(data, pk=datum_id)
+        form = RevealForm(request.POST or None)
+        page = partial(self._reveal_page, request, datum, form)
+        if request.method != "POST" or not form.is_valid():
+            return page()
+        try:
+            value = reveal(datum, by=staff_member(request), reason=form.cleaned_data["reason"], now=timezone.now())
+        except SealError:
+            return page(problem=_("This value does not open: it was damaged or moved. Tell the administrator."))
+        return page(value=value)
+
+    def _reveal_page(
+        self, request: HttpRequest, datum: PersonalDatum, form: RevealForm, value: str = "", problem: str = ""
+    ) -> HttpResponse:
+        context = self.admin_site.each_context(request) | {
+            "title": _("Show a value"),
+            "datum": datum,
+            "form": form,
+            "value": value,
+            "problem": problem,
+            "opts": self.opts,
+        }
+        status = 500 if problem else 200
+        return TemplateResponse(request, "admin/registry/reveal.html", context, status=status)
+
+
+@admin.register(Processing)
+class ProcessingAdmin(PeopleAdmin):
+    list_display = ["subject", "purpose", "state", "began_at", "lapses_at"]
+    list_filter = ["state", "purpose"]
+    list_select_related = ["subject", "purpose"]

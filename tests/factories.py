@@ -1,0 +1,84 @@
+"""People in all states, made by the operations themselves: a factory that wrote rows would test another product."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+
+from consent import decisions
+from consent.models import Confirmation
+from registry.models import (
+    Appointment,
+    DataSubject,
+    LegalGround,
+    LegalHold,
+    PersonalDatum,
+    Processing,
+    ProcessingPurpose,
+    StaffMember,
+)
+from registry.processing import refresh_due
+
+MOMENT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+EMAIL, PHONE = "Aigul.Canary@example.kz", "8 (701) 555-12-34"
+_numbers = count(1)
+
+
+def purpose(code: str = "site-news") -> ProcessingPurpose:
+    return ProcessingPurpose.objects.get(code=code)
+
+
+def question(
+    *codes: str, email: str = EMAIL, phone: str | None = None, now: datetime = MOMENT, language: str = "kk"
+) -> Confirmation:
+    """Somebody filled in the form."""
+    values = {"email": email} | ({"phone": phone} if phone else {})
+    purposes = [purpose(code) for code in codes or ("site-news",)]
+    return decisions.ask(values, purposes, language=language, now=now)
+
+
+def person(*codes: str, email: str | None = None, phone: str | None = None, now: datetime = MOMENT) -> DataSubject:
+    """Somebody who asked and confirmed."""
+    email = email or f"person{next(_numbers)}@example.kz"
+    asked = question(*codes, email=email, phone=phone, now=now)
+    assert decisions.confirm(asked.pk, now=now) == decisions.Outcome.DONE
+    record = asked.records.filter(act="confirmed").first()
+    assert record is not None
+    return record.subject
+
+
+def keep_until(subject: DataSubject, moment: datetime | None, code: str = "site-news") -> None:
+    """Moves the end of a processing, as a shorter or longer rule would."""
+    Processing.objects.filter(subject=subject, purpose__code=code).update(lapses_at=moment)
+    refresh_due([subject.pk])
+
+
+def hold(subject: DataSubject, *, until: datetime | None = None, datum: PersonalDatum | None = None) -> LegalHold:
+    placed = LegalHold.objects.create(
+        subject=subject,
+        datum=datum,
+        ground=LegalGround.objects.first(),
+        reason="court",
+        placed_at=MOMENT - DAY,
+        until=until,
+    )
+    refresh_due([subject.pk])
+    return placed
+
+
+def block(subject: DataSubject) -> None:
+    subject.status = DataSubject.Status.BLOCKED
+    subject.save()
+    refresh_due([subject.pk])
+
+
+def staff(name: str = "officer", *, appointed: bool = True, superuser: bool = True) -> StaffMember:
+    member = StaffMember.objects.create_user(
+        name, password="a long pass phrase", is_staff=True, is_superuser=superuser, has_one_time_password=False
+    )
+    if appointed:
+        Appointment.objects.create(
+            person=member, order_number="7", ordered_on=date(2026, 1, 5), scope="all", valid_from=date(2026, 1, 5)
+        )
+    return member
+
+

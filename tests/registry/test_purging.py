@@ -1,0 +1,142 @@
+"""What goes and what stays. Guarded lines were broken and seen to fail: `until <= now` turned to `<` in erasure.DUE,
+the hold taken out of the view, `lapses_at` null counted as over, the key's DELETE left out."""
+
+from datetime import timedelta
+
+import pytest
+
+from registry import purging
+from registry.models import DataSubject, DatumKey, ErasureRecord, PersonalDatum, ProcessingPurpose, PurgeRun
+from tests.factories import DAY, MOMENT, block, hold, keep_until, person, purpose, question
+
+pytestmark = pytest.mark.django_db
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(("end", "left"), [(MOMENT + SECOND, 1), (MOMENT, 0), (MOMENT - SECOND, 0)])
+def test_a_value_goes_when_its_term_is_over(end, left):
+    subject = person(now=MOMENT - DAY)
+    keep_until(subject, end)
+    purging.purge(MOMENT)
+    assert subject.data.count() == left
+    assert DatumKey.objects.count() == left
+
+
+def test_nothing_goes_while_no_end_is_known():
+    subject = person(now=MOMENT - DAY)
+    keep_until(subject, None)
+    purging.purge(MOMENT)
+    assert subject.data.exists()
+
+
+def test_the_longest_purpose_wins():
+    subject = person("site-news", "feedback", now=MOMENT - DAY)
+    keep_until(subject, MOMENT - SECOND, "feedback")
+    purging.purge(MOMENT)
+    assert subject.data.exists()
+    keep_until(subject, MOMENT - SECOND, "site-news")
+    purging.purge(MOMENT)
+    assert not subject.data.exists()
+
+
+def test_a_category_no_remaining_purpose_needs_goes_alone():
+    ProcessingPurpose.objects.get(code="site-news").categories.remove(1)  # the phone
+    subject = person("site-news", "feedback", phone="87015551234", now=MOMENT - DAY)
+    keep_until(subject, MOMENT, "feedback")
+    purging.purge(MOMENT)
+    assert [datum.category.code for datum in subject.data.all()] == ["email"]
+
+
+@pytest.mark.parametrize("until", [None, MOMENT + SECOND])
+def test_a_hold_keeps_everything_of_a_person(until):
+    subject = person(now=MOMENT - DAY)
+    keep_until(subject, MOMENT)
+    hold(subject, until=until)
+    purging.purge(MOMENT)
+    assert subject.data.exists()
+
+
+def test_two_holds_the_longer_one_counts():
+    subject = person(now=MOMENT - DAY)
+    keep_until(subject, MOMENT - DAY)
+    hold(subject, until=MOMENT)
+    hold(subject, until=MOMENT + SECOND)
+    purging.purge(MOMENT)
+    assert subject.data.exists()
+    purging.purge_batch(PurgeRun.objects.create(started_at=MOMENT, as_of=MOMENT + SECOND), 10)
+    assert not subject.data.exists()
+
+
+def test_a_hold_on_one_datum_keeps_only_that():
+    subject = person(phone="87015551234", now=MOMENT - DAY)
+    keep_until(subject, MOMENT)
+    hold(subject, datum=subject.data.get(category__code="phone"))
+    purging.purge(MOMENT)
+    assert [datum.category.code for datum in subject.data.all()] == ["phone"]
+
+
+def test_a_blocked_person_is_kept_and_not_used():
+    subject = person(now=MOMENT - DAY)
+    keep_until(subject, MOMENT)
+    block(subject)
+    purging.purge(MOMENT)
+    assert subject.data.exists()
+
+
+def test_an_unconfirmed_address_goes_after_its_days():
+    asked = question(now=MOMENT - 5 * DAY)
+    assert asked.subject.data.exists()
+    purging.purge(MOMENT)
+    assert not asked.subject.data.exists()
+    assert ErasureRecord.objects.get().ground == "unconfirmed"
+
+
+def test_a_replaced_value_goes_and_the_newer_stays():
+    subject = question(phone="87015551234").subject
+    question(phone="87015551235")
+    purging.purge(MOMENT)
+    assert subject.data.filter(category__code="phone").count() == 1
+    assert ErasureRecord.objects.get().ground == "superseded"
+
+
+def test_what_went_is_proved_without_a_value():
+    subject = person(now=MOMENT - DAY)
+    datum = subject.data.get()
+    keep_until(subject, MOMENT)
+    run = purging.purge(MOMENT)
+    record = ErasureRecord.objects.get()
+    assert (record.datum_id, record.subject, record.ground, record.run) == (datum.pk, subject, "term_over", run)
+    assert record.purpose == purpose("site-news")
+    assert not {"value", "sealed", "index"} & {field.name for field in ErasureRecord._meta.fields}
+    assert (run.subjects, run.data) == (1, 1)
+    subject.refresh_from_db()
+    assert subject.status == DataSubject.Status.ERASED
+
+
+def test_a_second_run_does_nothing():
+    keep_until(person(now=MOMENT - DAY), MOMENT)
+    purging.purge(MOMENT)
+    again = purging.purge(MOMENT)
+    assert (again.subjects, again.data) == (0, 0)
+    assert ErasureRecord.objects.count() == 1
+
+
+def test_the_preview_is_what_goes_and_changes_nothing():
+    for day in range(4):
+        keep_until(person(now=MOMENT - DAY), MOMENT + (day - 1) * DAY)
+    preview = purging.preview(MOMENT)
+    assert PersonalDatum.objects.count() == 4
+    assert preview.total() == purging.purge(MOMENT).data == 2
+
+
+def test_a_moment_that_has_not_come_is_refused():
+    with pytest.raises(purging.ClockError):
+        purging.purge(MOMENT + 3650 * DAY)
+
+
+def test_the_queries_of_a_batch_do_not_grow_with_its_people(django_assert_num_queries):
+    for _ in range(7):
+        keep_until(person(now=MOMENT - DAY), MOMENT)
+    run = PurgeRun.objects.create(started_at=MOMENT, as_of=MOMENT)
+    with django_assert_num_queries(7):  # begin, take, destroy, status, next moment, run, end
+        purging.purge_batch(run, 100)
