@@ -7,15 +7,14 @@ from csp.constants import SELF
 from csp.decorators import csp_update
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from registry.models import StaffMember
 
 # The admin's own scripts come from here too; still nothing inline and nothing from elsewhere.
-with_scripts = csp_update({"script-src": [SELF], "connect-src": [SELF]})
-View = Callable[..., HttpResponseBase]
+with_scripts: Any = csp_update({"script-src": [SELF], "connect-src": [SELF]})
+View = Callable[..., HttpResponse]
 
 
 class ConsoleSite(admin.AdminSite):
@@ -24,25 +23,28 @@ class ConsoleSite(admin.AdminSite):
     index_title = _("Registry")
     site_url = "/"
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: View, cacheable: bool = False) -> View:  # type: ignore[override]
         """A one-time password opens one page: the one where a password is chosen."""
         allowed = super().admin_view(view, cacheable)
 
-        def gate(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def gate(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if self.has_permission(request) and must_choose_password(request) and not is_password_page(request):
                 return redirect("admin:password_change")
             return allowed(request, *args, **kwargs)
 
-        return with_scripts(gate)
+        view_with_scripts: View = with_scripts(gate)
+        return view_with_scripts
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        page: HttpResponse = with_scripts(super().login)(request, extra_context)
-        return page
+        page: View = with_scripts(super().login)
+        return page(request, extra_context)
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         response = super().password_change(request, extra_context)
         if request.method == "POST" and response.status_code == 302:
-            StaffMember.objects.filter(pk=request.user.pk).update(has_one_time_password=False)
+            StaffMember.objects.filter(username=request.user.get_username()).update(has_one_time_password=False)
         return response
 
 

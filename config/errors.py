@@ -6,7 +6,8 @@ from django.utils.translation import gettext as _
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _page(request, 400, _("This request cannot be read"), _("Go back, check what you entered and send it again."))
+    text = _("Go back, check what you entered and send it again.")
+    return _page(request, 400, _("This request cannot be read"), text)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -14,7 +15,8 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _page(request, 404, _("There is no such page"), _("Check the address, or copy the whole of it from the message."))
+    text = _("Check the address, or copy the whole of it from the message.")
+    return _page(request, 404, _("There is no such page"), text)
 
 
 def too_large(request: HttpRequest) -> HttpResponse:

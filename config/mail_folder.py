@@ -14,7 +14,7 @@ class EmailBackend(BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         settings.MAIL_FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
         for message in email_messages:
-            write(message.message().as_bytes(linesep="\r\n"))
+            write(message.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]
         return len(email_messages)
 
 

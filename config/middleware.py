@@ -1,6 +1,7 @@
 """What stands around every view. Public pages get no session, no sign-in and no message: they set no cookie."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -21,7 +22,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 class ConsoleOnly:
     """Mixed into a middleware: it works under /admin/ and does not exist elsewhere."""
 
-    get_response: GetResponse
+    get_response: Any
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path.startswith(CONSOLE):

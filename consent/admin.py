@@ -30,7 +30,7 @@ class PolicyVersionAdmin(ConfigurationAdmin):
         messages.success(request, _("Published."))
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("consent.publish_policyversion"))  # type: ignore[union-attr]
+        return bool(request.user.has_perm("consent.publish_policyversion"))
 
 
 @admin.register(ConsentRecord)

@@ -166,7 +166,7 @@ def _send_receipt(confirmation: Confirmation, person: DataSubject, shown: list[W
 
 @transaction.atomic
 def refuse(confirmation_id: int, *, now: datetime) -> Outcome:
-    """"I did not ask for this": nothing counts, and the claim goes with the next purge."""
+    """ "I did not ask for this": nothing counts, and the claim goes with the next purge."""
     confirmation = Confirmation.objects.select_for_update().select_related("subject").get(pk=confirmation_id)
     if confirmation.answer != Confirmation.Answer.WAITING:
         return state_of(confirmation, now)
@@ -227,7 +227,10 @@ def withdraw(
     channel: ConsentRecord.Channel,
     actor: StaffMember | None = None,
 ) -> list[ProcessingPurpose]:
-    """Ends the consent for one purpose, or for all (None), at once; returns what was ended. Nothing open writes nothing."""
+    """Ends the consent for one purpose, or for all (None), at once; returns what was ended.
+
+    Nothing open writes nothing.
+    """
     lock_subjects([person.pk])
     consented = ProcessingPurpose.objects.filter(ground=None, processing__subject=person)
     wanted = consented.filter(pk=purpose.pk) if purpose else consented

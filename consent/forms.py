@@ -70,7 +70,7 @@ class ConsentForm(forms.Form):
             return None
 
     def _entered(self) -> dict[str, str]:
-        """Everything that was sent but the purposes: a field the form does not have is for the approved list to refuse."""
+        """All that was sent but the purposes: a field the form does not have is for the approved list to refuse."""
         entered = {name: self.cleaned_data.get(name, self.data[name]) for name in self.data if name != "purposes"}
         return {name: value for name, value in entered.items() if value}
 

@@ -12,7 +12,7 @@ from registry.models import Operator, OutgoingMessage, PersonalDatum, Processing
 
 @written_by("confirm")
 def confirm(message: OutgoingMessage, address: str) -> Letter | None:
-    """"Did you ask for this?", with the link; None once it was answered or is too late."""
+    """ "Did you ask for this?", with the link; None once it was answered or is too late."""
     confirmation = Confirmation.objects.get(pk=message.about_id)
     if confirmation.answer != Confirmation.Answer.WAITING:
         return None

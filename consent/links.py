@@ -37,7 +37,8 @@ def confirmation_of(token: str) -> int:
 
 
 def unsubscribe_url(subject_id: int, purpose_id: int = EVERY_PURPOSE) -> str:
-    return settings.SITE_URL + reverse("unsubscribe", args=[_token(UNSUBSCRIBE, struct.pack(">qq", subject_id, purpose_id))])
+    token = _token(UNSUBSCRIBE, struct.pack(">qq", subject_id, purpose_id))
+    return settings.SITE_URL + reverse("unsubscribe", args=[token])
 
 
 def subscription_of(token: str) -> tuple[int, int]:

@@ -151,9 +151,7 @@ class ConsentRecord(models.Model):
         DESK = "desk", _("desk")
         JOB = "job", _("scheduled job")
 
-    subject = models.ForeignKey(
-        DataSubject, models.PROTECT, related_name="consents", verbose_name=_("data subject")
-    )
+    subject = models.ForeignKey(DataSubject, models.PROTECT, related_name="consents", verbose_name=_("data subject"))
     purpose = models.ForeignKey(ProcessingPurpose, models.PROTECT, verbose_name=_("processing purpose"))
     act = models.CharField(_("act"), max_length=12, choices=Act)
     at = models.DateTimeField(_("at"))

@@ -54,9 +54,7 @@ def publish(version: PolicyVersion, *, by: StaffMember | None, now: datetime) ->
         setattr(version, f"digest_{language}", digest)
     version.state, version.published_at, version.published_by = PolicyVersion.State.PUBLISHED, now, by
     version.save()
-    auditing.record(
-        AuditEntry.Operation.CONFIGURE, now=now, actor=by, system="" if by else "prepare", about=version
-    )
+    auditing.record(AuditEntry.Operation.CONFIGURE, now=now, actor=by, system="" if by else "prepare", about=version)
     return version
 
 

@@ -1,9 +1,7 @@
 """The public pages. They set no cookie and carry no authority of a browser, so they need no CSRF token: the form holds
 only what is typed into it, and the links hold a signed token. GET changes nothing."""
 
-from hashlib import sha256
-
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render

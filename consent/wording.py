@@ -32,10 +32,10 @@ def term(purpose: ProcessingPurpose) -> str:
     """How long the consent lasts, in the active language."""
     length = purpose.term_value
     if purpose.term_unit == ProcessingPurpose.TermUnit.DAYS:
-        return ngettext("%(n)d day from the day of consent", "%(n)d days from the day of consent", length) % {"n": length}
-    return ngettext("%(n)d month from the day of consent", "%(n)d months from the day of consent", length) % {
-        "n": length
-    }
+        text = ngettext("%(n)d day from the day of consent", "%(n)d days from the day of consent", length)
+    else:
+        text = ngettext("%(n)d month from the day of consent", "%(n)d months from the day of consent", length)
+    return text % {"n": length}
 
 
 def digest(purpose: ProcessingPurpose, policy: PolicyVersion, language: str, text: str) -> str:

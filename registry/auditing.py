@@ -1,4 +1,4 @@
-"""The audit: every act leaves an entry in the transaction of the act. If it can't be written, the act does not happen."""
+"""The audit: every act leaves an entry in its own transaction. If it can't be written, the act does not happen."""
 
 from datetime import datetime
 from uuid import UUID

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 
 def add_months(day: date, months: int) -> date:
-    """The same day `months` later; the month's last day where that day does not exist (31 January + 1 = 28 February)."""
+    """The same day `months` later; where there is no such day, the month's last (31 January + 1: 28 February)."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 

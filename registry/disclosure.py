@@ -43,15 +43,13 @@ def reveal(datum: PersonalDatum, *, by: StaffMember, reason: str, now: datetime)
     return datum.unseal(keyring().masters)
 
 
-def _record(
-    operation: AuditEntry.Operation, datum: PersonalDatum, by: StaffMember, reason: str, now: datetime
-) -> None:
+def _record(operation: AuditEntry.Operation, datum: PersonalDatum, by: StaffMember, reason: str, now: datetime) -> None:
     with transaction.atomic():
         auditing.record(operation, now=now, actor=by, subject_id=datum.subject_id, about=datum, reason=reason)
 
 
 def masked(data: Iterable[PersonalDatum]) -> dict[int, str]:
-    """A hint of each value by datum id: `a•••@example.kz`. Wants `category` and `key` selected. What does not open is ⚠."""
+    """A hint of each value by datum id: `a•••@example.kz`, or ⚠ where it does not open. Select `category` and `key`."""
     return {datum.pk: _hint(datum) for datum in data}
 
 

@@ -65,7 +65,7 @@ def erase_due(subject_ids: Sequence[int], *, now: datetime, run: PurgeRun) -> in
 def erase(
     datum_ids: Collection[int], *, ground: DestructionGround, now: datetime, actor_id: int | None, system: str = ""
 ) -> int:
-    """Destroys these data unless a hold forbids it, due or not; returns how many went. Nothing to erase writes nothing."""
+    """Destroys these data, due or not, unless a hold forbids it; returns how many went. None writes nothing."""
     subject_ids = list(DatumTerm.objects.filter(pk__in=datum_ids).values_list("subject_id", flat=True).distinct())
     lock_subjects(subject_ids)
     values = {"data": list(datum_ids), "ground": ground, "now": now, "run": None, "actor": actor_id, "system": system}

@@ -18,7 +18,7 @@ FIRST_APPOINTMENT = timedelta(days=30)
 
 @transaction.atomic
 def create_first_administrator(now: datetime) -> Path | None:
-    """Makes the account and writes its one-time password to first-login.txt (0600); None if anybody works here already."""
+    """Makes the account, its one-time password in first-login.txt (0600); None if anybody works here already."""
     if StaffMember.objects.exists():
         return None
     password = secrets.token_urlsafe(12)

@@ -34,7 +34,5 @@ def release(hold: LegalHold, *, by: StaffMember, now: datetime) -> bool:
 
 
 def _finish(hold: LegalHold, by: StaffMember, now: datetime, reason: str) -> None:
-    auditing.record(
-        AuditEntry.Operation.HOLD, now=now, actor=by, subject_id=hold.subject_id, about=hold, reason=reason
-    )
+    auditing.record(AuditEntry.Operation.HOLD, now=now, actor=by, subject_id=hold.subject_id, about=hold, reason=reason)
     refresh_due([hold.subject_id])

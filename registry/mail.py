@@ -39,7 +39,7 @@ writers: dict[str, Writer] = {}
 
 
 def written_by(name: str) -> Callable[[Writer], Writer]:
-    """Says who writes letters of this name: called with the row and the address, it may answer None (no longer true)."""
+    """Says who writes letters of this name: called with row and address, it may answer None (no longer true)."""
 
     def remember(writer: Writer) -> Writer:
         writers[name] = writer
@@ -103,9 +103,7 @@ def _send(message: OutgoingMessage, now: datetime) -> bool:
         _hand_over(letter, address)
     except (OSError, smtplib.SMTPException) as error:
         return _try_later(message, error, now)
-    auditing.record(
-        AuditEntry.Operation.USE, now=now, system="mail", subject_id=message.subject_id, about=message
-    )
+    auditing.record(AuditEntry.Operation.USE, now=now, system="mail", subject_id=message.subject_id, about=message)
     message.sent_at = now
     return _mark(message, OutgoingMessage.State.SENT)
 

@@ -14,6 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 
 REGION = "KZ"
 LONGEST = 320  # RFC 3696 erratum 1690: 64 for the local part, 255 for the domain
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}  # control, format, surrogate, private, unassigned
 WEIGHTS = (range(1, 12), (3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2))
 
 
@@ -42,7 +43,7 @@ def normalise(kind: str, raw: str) -> Normalised:
 def visible_text(raw: str) -> str:
     """NFC without outer white space; text with control, invisible or unreadable characters is refused."""
     text = unicodedata.normalize("NFC", raw).strip()
-    if any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn"} or char == "\N{REPLACEMENT CHARACTER}" for char in text):
+    if any(unicodedata.category(char) in UNSEEN or char == "\N{REPLACEMENT CHARACTER}" for char in text):
         raise ValidationError(_("Remove characters that cannot be seen or read."), code="invisible")
     return text
 
@@ -65,7 +66,8 @@ def _phone(text: str) -> Normalised:
         number = phonenumbers.parse(text, REGION)
     except phonenumbers.NumberParseException:
         number = None
-    if number is None or number.extension or any(char.isalpha() for char in text) or not phonenumbers.is_valid_number(number):
+    has_more = any(char.isalpha() for char in text) or (number is not None and number.extension)
+    if number is None or has_more or not phonenumbers.is_valid_number(number):
         raise ValidationError(_("Enter a phone number, like +7 (701) 234-56-78"), code="phone")
     dialled = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return Normalised(dialled, dialled, mask_phone(dialled))
@@ -79,7 +81,7 @@ def mask_phone(dialled: str) -> str:
 
 
 def check_bin(number: str) -> None:
-    """Raises ValidationError unless the text is a BIN or IIN: 12 digits and the check digit (Orders 423 and 521 of 2023)."""
+    """Raises ValidationError unless this is a BIN or IIN: 12 digits, check digit (Orders 423 and 521 of 2023)."""
     if not (number.isascii() and number.isdigit() and len(number) == 12 and int(number)):
         raise ValidationError(_("A BIN has 12 digits."), code="bin")
     digits = [int(char) for char in number]

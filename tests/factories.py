@@ -80,5 +80,3 @@ def staff(name: str = "officer", *, appointed: bool = True, superuser: bool = Tr
             person=member, order_number="7", ordered_on=date(2026, 1, 5), scope="all", valid_from=date(2026, 1, 5)
         )
     return member
-
-

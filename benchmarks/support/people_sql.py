@@ -61,7 +61,7 @@ INSERT INTO registry_personaldatum (id, sealed, index, source, standing, recorde
 SELECT person.id * 4 + slot, bench.noise(person.id, slot, %(sealed)s), bench.noise(person.id, slot + 4, 32), 'subject',
     CASE WHEN slot > 0 THEN 'stated' WHEN kind = 'unconfirmed' THEN 'claimed' ELSE 'confirmed' END, began,
     CASE WHEN slot = 0 AND kind <> 'unconfirmed' THEN began END, CASE WHEN slot = 2 THEN began END,
-    CASE WHEN slot = 2 THEN now + CASE kind WHEN 'superseded' THEN interval '-1 hour' ELSE interval '200 days' END END,
+    CASE WHEN slot = 2 THEN now + CASE kind WHEN 'superseded' THEN -interval '1 minute' * mod(person.id * 7919, 1440) ELSE interval '200 days' END END,
     CASE WHEN slot = 1 THEN 902 ELSE 901 END, person.id
 FROM bench.person, bench.moment, generate_series(0, 2) slot
 WHERE person.id BETWEEN %(first)s AND %(last)s
@@ -83,8 +83,8 @@ INSERT INTO registry_processing (id, state, began_at, lapses_at, rule_version, t
     public_sources, subject_id, purpose_id)
 SELECT person.id * 4 + slot, CASE WHEN kind = 'withdrawn' AND slot = 1 THEN 'withdrawn' ELSE 'open' END, began,
     CASE
-        WHEN kind IN ('over', 'unconfirmed') OR kind = 'withdrawn' AND slot = 1
-            THEN greatest(began, now - interval '1 minute' * (1 + mod(person.id, 1000)) - interval '1 second' * slot)
+        WHEN kind IN ('over', 'unconfirmed') THEN date_trunc('day', now) - interval '1 second' * slot
+        WHEN kind = 'withdrawn' AND slot = 1 THEN now - interval '1 minute' * mod(person.id * 7919, 1440)
         WHEN slot = 2 THEN began + interval '3 days'
         ELSE greatest(began, now) + interval '1 day' * (1 + mod(person.id, 300))
     END, 1, false, false, false, person.id, CASE WHEN kind = 'unconfirmed' THEN 904 ELSE 901 + slot END

@@ -21,12 +21,12 @@ Entries = dict[tuple[int, int], int]  # (tag, id) -> permissions
 def let_pass(account: Account, folder: Path) -> None:
     """A data folder named by root below a private folder (`/root`, a temporary folder): open the way, and say so.
 
-    Modes are left alone, so nobody else gains anything; `setfacl -b FOLDER` takes it back.
+    Modes are left alone, so nobody else gains anything; `setfacl -x u:registry FOLDER` takes it back.
     """
     for step in [*reversed(folder.resolve().parents), folder.resolve()]:
         if not account.can_reach(step):
             _grant_search(account, step)
-            say(f"the account '{account.name}' may now pass through {step} (nothing else; undo: setfacl -b {step})")
+            say(f"the account '{account.name}' may now pass through {step} (nothing else; undo: setfacl -x u:{account.name} {step})")
 
 
 def _grant_search(account: Account, folder: Path) -> None:

@@ -39,6 +39,7 @@ AUDIT = [
 ]
 AUDIT += ["-r", "requirements.txt"]
 AUDIT_TIMEOUT = 180
+SYSTEM_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def run_checks() -> list[str]:
@@ -58,7 +59,15 @@ def run_checks() -> list[str]:
 def audit() -> bool:
     """Known holes in the packages. Its report decides: without an advisory source the exit code means nothing."""
     try:
-        done = subprocess.run(AUDIT, check=False, cwd=CHECKOUT, capture_output=True, text=True, timeout=AUDIT_TIMEOUT)
+        done = subprocess.run(
+            AUDIT,
+            check=False,
+            cwd=CHECKOUT,
+            env=audit_environment(),
+            capture_output=True,
+            text=True,
+            timeout=AUDIT_TIMEOUT,
+        )
     except subprocess.TimeoutExpired:
         say("pip-audit: not audited (no advisory source answered in time)")
         return True
@@ -67,12 +76,18 @@ def audit() -> bool:
     return is_fine
 
 
+def audit_environment() -> dict[str, str]:
+    """A company's own certificate lies in the system's store, which the tool does not read by itself."""
+    store = {"REQUESTS_CA_BUNDLE": str(SYSTEM_STORE)} if SYSTEM_STORE.exists() else {}
+    return store | os.environ
+
+
 def audit_verdict(report: str, errors: str) -> tuple[bool, str]:
     """Whether to go on, and what to say. A package skipped among audited ones is a failure (`--strict`)."""
     try:
         packages = json.loads(report)["dependencies"]
     except (ValueError, KeyError, TypeError):
-        return True, f"not audited ({_last_line(errors)})"
+        return True, f"not audited ({_last_line(errors)[:200]})"
     skipped = [package["name"] for package in packages if "skip_reason" in package]
     holes = [f"{package['name']} {hole['id']}" for package in packages for hole in package.get("vulns", [])]
     if holes:

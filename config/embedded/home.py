@@ -39,25 +39,22 @@ class DataFolder:
         self.runtime_file = path / "runtime.env"
 
     def prepare(self) -> None:
-        _refuse_foreign(self.path, self.account)
-        self._make()
+        try:
+            _refuse_foreign(self.path, self.account)
+            self._make()
+        except OSError as error:
+            reason = f"The data folder {self.path} cannot be used: {error.strerror}."
+            raise LaunchError(f"{reason} Set REGISTRY_HOME to another.") from error
         free = shutil.disk_usage(self.path).free
         if free < SMALLEST_FREE_SPACE:
-            raise LaunchError(
-                f"The disk is nearly full: {free // 1_000_000} MB free at {self.path}. Make room, then start again."
-            )
+            raise LaunchError(f"The disk is nearly full: {free // 1_000_000} MB free at {self.path}. Make room first.")
         let_pass(self.account, self.path)
         self.account.make_private_folder(self.logs)
 
     def _make(self) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.account.make_private_folder(self.path)
-            (self.path / MARKER).touch(mode=0o600)
-        except OSError as error:
-            raise LaunchError(
-                f"The data folder {self.path} cannot be written: {error.strerror}. Set REGISTRY_HOME to another."
-            ) from error
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.account.make_private_folder(self.path)
+        (self.path / MARKER).touch(mode=0o600)
 
     def hand_over(self, account: Account) -> None:
         """Give the application's files to the account it now runs as; the servers' folders are theirs already."""

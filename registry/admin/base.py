@@ -34,9 +34,7 @@ class Audited(admin.ModelAdmin):
             self._record(request, obj)
 
     def _record(self, request: HttpRequest, obj: models.Model) -> None:
-        auditing.record(
-            AuditEntry.Operation.CONFIGURE, now=timezone.now(), actor=staff_member(request), about=obj
-        )
+        auditing.record(AuditEntry.Operation.CONFIGURE, now=timezone.now(), actor=staff_member(request), about=obj)
 
 
 class ConfigurationAdmin(Audited, SimpleHistoryAdmin):

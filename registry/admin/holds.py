@@ -25,7 +25,7 @@ class LegalHoldAdmin(PeopleAdmin):
         return self.may_place(request)
 
     def may_place(self, request: HttpRequest) -> bool:
-        allowed = request.user.has_perm("registry.place_legalhold")  # type: ignore[union-attr]
+        allowed = request.user.has_perm("registry.place_legalhold")
         return allowed and self.has_view_permission(request)
 
     def save_model(self, request: HttpRequest, obj: LegalHold, form: forms.ModelForm, change: bool) -> None:

@@ -2,8 +2,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from registry.admin.base import Audited, ConfigurationAdmin
@@ -21,7 +20,7 @@ class StaffMemberAdmin(Audited, UserAdmin):
     ]
     readonly_fields = ["has_one_time_password", "last_login", "date_joined"]
 
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponseBase:
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """A password set by somebody else opens one page: the one where its owner chooses another."""
         response = super().user_change_password(request, id, form_url)
         if request.method == "POST" and response.status_code == 302:

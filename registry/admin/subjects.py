@@ -34,8 +34,9 @@ class ReadOnlyInline(AppointedOnly, admin.TabularInline):
 
 class PersonalDatumInline(ReadOnlyInline):
     model = PersonalDatum
-    fields = ["category", "value", "standing", "source", "recorded_at", "kept_until", "superseded_at", "show"]
-    readonly_fields = fields
+    fields = readonly_fields = (
+        "category", "value", "standing", "source", "recorded_at", "kept_until", "superseded_at", "show",
+    )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PersonalDatum]:
         return super().get_queryset(request).select_related("category", "key", "term").order_by("pk")
@@ -55,8 +56,7 @@ class PersonalDatumInline(ReadOnlyInline):
 
 class ProcessingInline(ReadOnlyInline):
     model = Processing
-    fields = ["purpose", "state", "began_at", "lapses_at", "third_parties", "cross_border"]
-    readonly_fields = fields
+    fields = readonly_fields = ("purpose", "state", "began_at", "lapses_at", "third_parties", "cross_border")
 
 
 class RevealForm(forms.Form):

@@ -7,7 +7,7 @@ from registry.models.processing import Processing
 from registry.models.purposes import DataCategory, ProcessingPurpose
 from registry.models.requests import Deadline
 from registry.models.retention import DatumTerm, DestructionGround, ErasureRecord, PurgeRun
-from registry.models.subjects import DatumKey, DataSubject, PersonalDatum, RetentionDue, SealingKey
+from registry.models.subjects import DataSubject, DatumKey, PersonalDatum, RetentionDue, SealingKey
 
 __all__ = [
     "Appointment",

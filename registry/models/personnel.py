@@ -12,7 +12,7 @@ class StaffMember(AbstractUser):
 
     has_one_time_password = models.BooleanField(_("must choose a password"), default=True)
 
-    class Meta(AbstractUser.Meta):
+    class Meta:
         verbose_name = _("staff member")
         verbose_name_plural = _("staff")
 

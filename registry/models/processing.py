@@ -23,7 +23,7 @@ class ProcessingQuerySet(models.QuerySet["Processing"]):
 
 
 class Processing(models.Model):
-    """"This person's data are processed for this purpose." The current state, written only by registry.processing.
+    """ "This person's data are processed for this purpose." The current state, written only by registry.processing.
 
     `lapses_at` is the end of keeping; null means that no date is known yet, and the data stay.
     """

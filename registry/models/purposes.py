@@ -1,9 +1,9 @@
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -13,7 +13,7 @@ from registry.models.texts import Translated
 
 
 class DataCategory(Translated):
-    """One item of the approved list of personal data (policy clause 7). What is not on the list is refused everywhere."""
+    """One item of the approved list of personal data (policy clause 7). What is not on it is refused everywhere."""
 
     class Kind(models.TextChoices):
         EMAIL = "email", _("e-mail address")
@@ -106,7 +106,9 @@ class ProcessingPurpose(Translated):
                 condition=Q(closes_at=None) | Q(opens_at=None) | Q(closes_at__gt=F("opens_at")),
                 name="purpose_closes_after_it_opens",
             ),
-            models.CheckConstraint(condition=Q(is_public=False) | Q(term_value__gt=0), name="public_purpose_has_a_term"),
+            models.CheckConstraint(
+                condition=Q(is_public=False) | Q(term_value__gt=0), name="public_purpose_has_a_term"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -114,4 +116,4 @@ class ProcessingPurpose(Translated):
 
     def end_of_term(self, start: datetime) -> datetime:
         """The moment processing that began its clock at `start` lapses."""
-        return end_of_term(start, self.term_value, self.term_unit, timezone.get_default_timezone())  # type: ignore[arg-type]
+        return end_of_term(start, self.term_value, self.term_unit, ZoneInfo(settings.TIME_ZONE))

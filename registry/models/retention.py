@@ -91,9 +91,7 @@ class ErasureRecord(models.Model):
     )
     rule_version = models.PositiveIntegerField(_("version of the retention rule"), null=True)
     ground = models.CharField(_("ground"), max_length=12, choices=DestructionGround)
-    run = models.ForeignKey(
-        PurgeRun, models.PROTECT, null=True, db_constraint=False, verbose_name=_("purge run")
-    )
+    run = models.ForeignKey(PurgeRun, models.PROTECT, null=True, db_constraint=False, verbose_name=_("purge run"))
     at = models.DateTimeField(_("at"))
 
     class Meta:

@@ -72,7 +72,7 @@ class PersonalDatumQuerySet(models.QuerySet["PersonalDatum"]):
 
 
 class PersonalDatum(models.Model):
-    """One sealed value. Rows are immutable: a correction adds a row and supersedes the old one, so rows are the history.
+    """One sealed value. Immutable: a correction adds a row and supersedes the old one, so rows are the history.
 
     Loading a row opens nothing: `sealed` is ciphertext and the key lies in DatumKey.
     """
@@ -141,7 +141,7 @@ class PersonalDatum(models.Model):
         DatumKey.objects.create(datum=self, wrapped=wrapped)
 
     def unseal(self, masters: sealing.MasterKeys) -> str:
-        """The value. Only registry.disclosure shows it to people; raises SealError, or DatumKey.DoesNotExist once destroyed."""
+        """The value; only registry.disclosure shows it to people. SealError, DatumKey.DoesNotExist if destroyed."""
         key = sealing.unwrap(masters, bytes(self.key.wrapped), sealing.key_binding(self.pk))
         return sealing.unseal(key, bytes(self.sealed), self._binding())
 

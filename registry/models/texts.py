@@ -5,7 +5,7 @@ LANGUAGES = ("kk", "ru", "en")
 
 
 class Translated(models.Model):
-    """A row whose texts stand in three languages, `name_kk`, `name_ru`, `name_en`; Kazakh stands in for a missing one."""
+    """A row with texts in three languages: `name_kk`, `name_ru`, `name_en`. Kazakh stands in for a missing one."""
 
     class Meta:
         abstract = True

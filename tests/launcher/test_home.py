@@ -57,7 +57,7 @@ def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path, monkeypatch:
 
 def test_a_path_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LaunchError, match="cannot be written"):
+    with pytest.raises(LaunchError, match="cannot be used"):
         DataFolder(tmp_path / "file" / "home", current_account()).prepare()
 
 

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         except Sealed as sealed:
             raise CommandError(str(sealed)) from None
         except purging.ClockError:
-            raise CommandError("That moment has not come by the database's clock. Use --dry-run to look ahead.") from None
+            raise CommandError("That moment has not come yet. Use --dry-run to look ahead.") from None
         self.stdout.write(f"{run.data} data of {run.subjects} people destroyed (run {run.pk})")
 
     def _moment(self, text: str | None) -> datetime:
