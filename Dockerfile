@@ -20,5 +20,5 @@ USER registry
 VOLUME /data
 EXPOSE 8000
 ENTRYPOINT ["/app/docker/with-secrets"]
-CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--worker-class", "gthread", "--threads", "4", \
+CMD ["gunicorn", "config.wsgi", "--config", "python:config.gunicorn", "--bind", "0.0.0.0:8000", "--workers", "2", "--worker-class", "gthread", "--threads", "4", \
      "--graceful-timeout", "15", "--no-control-socket", "--worker-tmp-dir", "/dev/shm", "--log-level", "warning"]

@@ -5,6 +5,7 @@ from itertools import count
 
 from consent import decisions
 from consent.models import Confirmation
+from registry import blocking
 from registry.models import (
     Appointment,
     DataSubject,
@@ -66,9 +67,7 @@ def hold(subject: DataSubject, *, until: datetime | None = None, datum: Personal
 
 
 def block(subject: DataSubject) -> None:
-    subject.status = DataSubject.Status.BLOCKED
-    subject.save()
-    refresh_due([subject.pk])
+    assert blocking.block(subject, by=None, reason="asked", now=MOMENT)
 
 
 def staff(name: str = "officer", *, appointed: bool = True, superuser: bool = True) -> StaffMember:

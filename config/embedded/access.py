@@ -26,7 +26,8 @@ def let_pass(account: Account, folder: Path) -> None:
     for step in [*reversed(folder.resolve().parents), folder.resolve()]:
         if not account.can_reach(step):
             _grant_search(account, step)
-            say(f"the account '{account.name}' may now pass through {step} (nothing else; undo: setfacl -x u:{account.name} {step})")
+            undo = f"setfacl -x u:{account.name} {step}"
+            say(f"the account '{account.name}' may now pass through {step}, nothing else (undo: {undo})")
 
 
 def _grant_search(account: Account, folder: Path) -> None:

@@ -21,10 +21,10 @@ def wanted_address(environment: Mapping[str, str]) -> tuple[str, int]:
 
 
 def reserve_port(bind: str, wanted: int) -> socket.socket:
-    """A bound socket on the wanted port, or on the next free one."""
+    """A listening socket on the wanted port, or on the next free one: early visitors wait until the pages answer."""
     for port in range(wanted, min(wanted + PORTS_TRIED, 65536)):
         try:
-            reserved = _bound(bind, port)
+            reserved = _listening(bind, port)
         except OSError as error:
             _refuse_hopeless(error, bind, port)
             continue
@@ -34,12 +34,13 @@ def reserve_port(bind: str, wanted: int) -> socket.socket:
     raise LaunchError(f"The ports {wanted} to {port} of {bind} are all taken. Set PORT to a free one.")
 
 
-def _bound(bind: str, port: int) -> socket.socket:
+def _listening(bind: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     reserved = socket.socket(family)
     try:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         reserved.bind((bind, port))
+        reserved.listen(socket.SOMAXCONN)
     except OSError:
         reserved.close()
         raise

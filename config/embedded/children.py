@@ -48,6 +48,8 @@ def web(account: Account, logs: Path, environment: Mapping[str, str], listening:
     arguments = [
         "gunicorn",
         "config.wsgi",
+        "--config",
+        "python:config.gunicorn",
         "--bind",
         f"fd://{listening}",
         "--workers",

@@ -8,7 +8,6 @@ next start goes on where the database stands.
 import http.client
 import os
 import signal
-import socket
 import sys
 import time
 from collections import defaultdict
@@ -80,19 +79,11 @@ class Product:
                 self._look_after()
 
     def _start_application(self, is_sealed: bool) -> None:
-        self._listen()
         logs, environment = self.folder.logs, self.environment
         self._start(children.web(self.account, logs, environment, self.listening.fileno()))
         if not is_sealed:
             self._start(children.worker(self.account, logs, environment))
             self._start(children.beat(self.account, logs, environment, self.folder.path / "beat-schedule"))
-
-    def _listen(self) -> None:
-        """Only now: a port that answers before the pages do looks like a product that hangs."""
-        try:
-            self.listening.listen(socket.SOMAXCONN)
-        except OSError:
-            raise LaunchError(f"Port {self.port} was taken by another program meanwhile. Start again.") from None
 
     def _start(self, part: Supervised) -> None:
         self.logs.follow(part.log)

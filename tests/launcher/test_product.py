@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,12 +25,12 @@ Start = Callable[[], "Running"]
 
 
 class Running:
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, port: int) -> None:
         self.home = home
         environment = {name: value for name, value in os.environ.items() if not OURS.match(name)}
         if pgbin := os.environ.get("REGISTRY_PGBIN"):
             environment["REGISTRY_PGBIN"] = pgbin
-        self.environment = {**environment, "REGISTRY_HOME": str(home), "PORT": "18000", "PLAIN_STATIC": "1"}
+        self.environment = {**environment, "REGISTRY_HOME": str(home), "PORT": str(port), "PLAIN_STATIC": "1"}
         self.output = home.with_suffix(".out")
         with open(self.output, "w") as output:
             self.process = subprocess.Popen(
@@ -67,13 +68,20 @@ class Running:
         return self.process.wait(60)
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @pytest.fixture
 def start() -> Iterator[Start]:
-    folder = Path(tempfile.mkdtemp(prefix="registry-run-"))
+    folder, port = Path(tempfile.mkdtemp(prefix="registry-run-")), free_port()
     started: list[Running] = []
 
     def start_one() -> Running:
-        started.append(Running(folder / "home"))
+        started.append(Running(folder / "home", port))
         return started[-1]
 
     yield start_one

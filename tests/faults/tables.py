@@ -1,0 +1,18 @@
+"""What the test database holds and what was written to it: the proof that nothing was."""
+
+from django.db import connection
+
+
+def row_counts() -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
+        names = [row[0] for row in cursor.fetchall()]
+        cursor.execute(" UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in names))
+        return dict(cursor.fetchall())
+
+
+def rows_written() -> int:
+    """How many rows this connection's open transaction has added, changed or deleted, undone ones too."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_xact_user_tables")
+        return int(cursor.fetchone()[0])
