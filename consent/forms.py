@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from consent import decisions
 from consent.models import Confirmation
 from registry.models import DataCategory, ProcessingPurpose
+from registry.registration import accept
 
 INPUT = {
     DataCategory.Kind.EMAIL: {"type": "email", "autocomplete": "email", "inputmode": "email"},
@@ -59,19 +60,25 @@ class ConsentForm(forms.Form):
     def data_fields(self) -> Iterable[forms.BoundField]:
         return [self[name] for name in self.fields if name != "purposes"]
 
+    def clean(self) -> dict[str, Any]:
+        """Every wrong field at once, by the rule that registers them; with no box ticked, against all purposes."""
+        chosen = self.cleaned_data.get("purposes") or self.fields["purposes"].queryset  # type: ignore[attr-defined]
+        try:
+            accept(self._entered(), chosen)
+        except ValidationError as error:
+            self._add_errors(error)
+        return self.cleaned_data
+
     def ask(self, language: str) -> Confirmation | None:
         """Sends the question; None, with the errors on the form, if anything is refused."""
         if not self.is_valid():
             return None
-        try:
-            return decisions.ask(self._entered(), list(self.cleaned_data["purposes"]), language=language, now=self.now)
-        except ValidationError as error:
-            self._add_errors(error)
-            return None
+        return decisions.ask(self._entered(), list(self.cleaned_data["purposes"]), language=language, now=self.now)
 
     def _entered(self) -> dict[str, str]:
         """All that was sent but the purposes: a field the form does not have is for the approved list to refuse."""
-        entered = {name: self.cleaned_data.get(name, self.data[name]) for name in self.data if name != "purposes"}
+        names = [name for name in self.data if name != "purposes" and name not in self.errors]
+        entered = {name: self.cleaned_data.get(name, self.data[name]) for name in names}
         return {name: value for name, value in entered.items() if value}
 
     def _add_errors(self, error: ValidationError) -> None:

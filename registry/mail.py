@@ -10,6 +10,8 @@ import smtplib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from django.core.mail import EmailMessage
 from django.db import connection, models
@@ -100,7 +102,7 @@ def _send(message: OutgoingMessage, now: datetime) -> bool:
     if letter is None or address is None:
         return _mark(message, OutgoingMessage.State.CANCELLED)
     try:
-        _hand_over(letter, address)
+        _hand_over(letter, address, message)
     except (OSError, smtplib.SMTPException) as error:
         return _try_later(message, error, now)
     auditing.record(AuditEntry.Operation.USE, now=now, system="mail", subject_id=message.subject_id, about=message)
@@ -112,10 +114,23 @@ def _is_allowed(message: OutgoingMessage, now: datetime) -> bool:
     return message.subject.status != DataSubject.Status.BLOCKED and may_process(message.subject, message.purpose, now)
 
 
-def _hand_over(letter: Letter, address: str) -> None:
+class _Mail(EmailMessage):
+    def message(self) -> Any:
+        """Headers on one line each, as far as RFC 5322 lets them: a folded link is lost on some mail programs."""
+        message = super().message()
+        message.policy = message.policy.clone(max_line_length=998)
+        return message
+
+
+def _hand_over(letter: Letter, address: str, message: OutgoingMessage) -> None:
     operator = Operator.objects.get()
-    headers = {"Auto-Submitted": "auto-generated", **letter.headers}
-    EmailMessage(letter.subject, letter.text, operator.contact_email, [address], headers=headers).send()
+    headers = {"Auto-Submitted": "auto-generated", "Message-ID": _message_id(message, operator), **letter.headers}
+    _Mail(letter.subject, letter.text, operator.contact_email, [address], headers=headers).send()
+
+
+def _message_id(message: OutgoingMessage, operator: Operator) -> str:
+    """The same for every attempt, so that a letter sent twice is shown once."""
+    return f"<{uuid5(NAMESPACE_URL, f'{operator.bin}/{message.pk}/{message.queued_at}')}@{operator.site}>"
 
 
 def _try_later(message: OutgoingMessage, error: Exception, now: datetime) -> bool:

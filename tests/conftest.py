@@ -21,6 +21,7 @@ from django.utils import timezone
 from tests.factories import MOMENT
 
 OWNER = environ.Env().db_url_config(os.environ["DATABASE_URL"])
+settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 APPLICATION = dict(settings.DATABASES["default"])
 SHIPPED = (
     "django_", "auth_", "registry_operator", "registry_legalground", "registry_datacategory", "registry_deadline",

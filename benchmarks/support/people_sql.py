@@ -61,7 +61,9 @@ INSERT INTO registry_personaldatum (id, sealed, index, source, standing, recorde
 SELECT person.id * 4 + slot, bench.noise(person.id, slot, %(sealed)s), bench.noise(person.id, slot + 4, 32), 'subject',
     CASE WHEN slot > 0 THEN 'stated' WHEN kind = 'unconfirmed' THEN 'claimed' ELSE 'confirmed' END, began,
     CASE WHEN slot = 0 AND kind <> 'unconfirmed' THEN began END, CASE WHEN slot = 2 THEN began END,
-    CASE WHEN slot = 2 THEN now + CASE kind WHEN 'superseded' THEN -interval '1 minute' * mod(person.id * 7919, 1440) ELSE interval '200 days' END END,
+    CASE WHEN slot = 2
+        THEN now + interval '1 minute' * CASE kind WHEN 'superseded' THEN -mod(person.id * 7919, 1440) ELSE 300000 END
+    END,
     CASE WHEN slot = 1 THEN 902 ELSE 901 END, person.id
 FROM bench.person, bench.moment, generate_series(0, 2) slot
 WHERE person.id BETWEEN %(first)s AND %(last)s
@@ -133,8 +135,10 @@ CREATE TABLE bench.expected AS
 SELECT datum_id, subject_id, category_id, purpose_id, rule_version, ground
 FROM registry_datumterm, bench.moment WHERE until <= now;
 CREATE TABLE bench.count AS
-SELECT (SELECT count(DISTINCT subject_id) FROM bench.expected) AS subjects, (SELECT count(*) FROM bench.expected) AS data,
-    (SELECT count(*) FROM registry_personaldatum) AS all_data, (SELECT max(id) FROM registry_erasurerecord) AS last_record,
-    (SELECT max(id) FROM registry_auditentry) AS last_entry;
+SELECT count(DISTINCT subject_id) AS subjects, count(*) AS data,
+    (SELECT count(*) FROM registry_personaldatum) AS all_data,
+    (SELECT max(id) FROM registry_erasurerecord) AS last_record,
+    (SELECT max(id) FROM registry_auditentry) AS last_entry
+FROM bench.expected;
 GRANT SELECT ON ALL TABLES IN SCHEMA bench TO registry_app;
 """

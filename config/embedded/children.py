@@ -70,15 +70,16 @@ def worker(account: Account, logs: Path, environment: Mapping[str, str]) -> Chil
 
 
 def beat(account: Account, logs: Path, environment: Mapping[str, str], schedule: Path) -> Child:
-    """On its own: beat inside a worker leaves an orphan that keeps sending."""
+    """On its own: beat inside a worker leaves an orphan that keeps sending. It can miss a signal while it starts."""
     arguments = ["celery", "-A", "config", "-q", "beat", "-s", str(schedule), "--pidfile=", "-l", "WARNING"]
-    return Child("beat", arguments, account, logs / "beat.log", environment, signal.SIGKILL, 10)
+    return Child("beat", arguments, account, logs / "beat.log", environment, signal.SIGKILL, 4)
 
 
 class LogView:
-    """Shows what is new in the logs; the servers' notices stay in their files."""
+    """Shows what is new in the logs; notices stay in their files."""
 
     WORTH_SHOWING = {"postgres": re.compile("WARNING|ERROR|FATAL|PANIC"), "broker": re.compile("(?i)fatal|error|can't")}
+    NOTICE = " INFO "
 
     def __init__(self) -> None:
         self.offsets: dict[Path, int] = {}
@@ -93,7 +94,8 @@ class LogView:
 
     def _show(self, name: str, line: str) -> None:
         pattern = self.WORTH_SHOWING.get(name)
-        if line.strip() and (pattern is None or pattern.search(line)):
+        is_worth_it = pattern.search(line) if pattern else self.NOTICE not in line
+        if line.strip() and is_worth_it:
             write_line(f"{name:8} | {line}")
 
     def _new_lines(self, log: Path) -> list[str]:

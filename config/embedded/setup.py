@@ -91,5 +91,6 @@ def static_stamp(environment: Mapping[str, str]) -> str:
 
 
 def _static_files() -> Iterator[Path]:
-    for folder in (CHECKOUT / "static", *CHECKOUT.glob("[a-z]*/static")):
+    packages = (path.parent for path in CHECKOUT.glob("*/__init__.py"))
+    for folder in (CHECKOUT / "static", *(package / "static" for package in packages)):
         yield from (path for path in folder.rglob("*") if path.is_file())

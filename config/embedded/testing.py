@@ -10,6 +10,7 @@ import os
 import secrets
 import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from .broker import DATABASES
@@ -33,6 +34,7 @@ def start_services() -> None:
         atexit.register(stack.close)
         services = stack.enter_context(throwaway_services(POSTGRES_SETTINGS))
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="registry-home-", ignore_cleanup_errors=True))
+        Path(home, "static").mkdir()  # whitenoise warns without it, and a warning is an error
         os.environ.update(services.environment(), REGISTRY_HOME=home, REGISTRY_TEST_SERVICES="external")
     for name, value in _defaults().items():
         os.environ.setdefault(name, value)

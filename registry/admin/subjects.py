@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -46,8 +47,9 @@ class PersonalDatumInline(ReadOnlyInline):
         return masked([datum])[datum.pk]
 
     @admin.display(description=gettext_lazy("kept until"))
-    def kept_until(self, datum: PersonalDatum) -> Any:
-        return datum.term.until
+    def kept_until(self, datum: PersonalDatum) -> str:
+        until = datum.term.until
+        return localize(timezone.localtime(until)) if until else _("no end known")
 
     @admin.display(description=gettext_lazy("show"))
     def show(self, datum: PersonalDatum) -> str:

@@ -13,6 +13,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from django.utils import timezone
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -143,7 +144,8 @@ def test_any_string_in_a_field_is_refused_or_kept_whole(client, field):
         people = DataSubject.objects.count()
         answer = send(client, "POST", path, body=form(**fields), typed=text)
         assert answer.status_code in {200, 400, 422}
-        assert DataSubject.objects.count() == people + (answer.status_code == 200)
+        added = DataSubject.objects.count() - people
+        assert added == 0 or (added, answer.status_code) == (1, 200)
 
 
 def test_any_string_in_a_field_of_a_multipart_form_is_refused_or_kept_whole(client):
@@ -160,7 +162,7 @@ def test_an_accepted_address_of_any_spelling_gets_its_letter(client, settings):
         client.generic("POST", "/kk/consent/", form(email=text, purposes="feedback"), URLENCODED)
     queued = OutgoingMessage.objects.filter(state="queued").count()
     assert queued
-    assert mail.send_due(MOMENT.replace(year=2100), clock=lambda: MOMENT, most=500) == queued
+    assert mail.send_due(timezone.now(), clock=timezone.now, most=500) == queued
     assert len(list(settings.MAIL_FOLDER.glob("*.eml"))) == queued
 
 

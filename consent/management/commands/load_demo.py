@@ -17,5 +17,6 @@ class Command(BaseCommand):
         if DataSubject.objects.exists():
             raise CommandError("There are people here already; demo data go into an empty registry only.")
         for done in demo.load(options["people"], timezone.now()):
-            self.stderr.write(f"{done} of {options['people']} people", ending="\r")
+            if done % 50 == 0:
+                self.stderr.write(f"{done} of {options['people']} people")
         self.stdout.write(f"{options['people']} invented people added")

@@ -1,0 +1,76 @@
+"""Headless Chromium from the system, against the real pages. Every page is watched: a script error, a policy violation,
+a cookie from a public page or a request to another host fails the test that caused it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright keeps an event loop in this thread
+
+import playwright.sync_api as playwright
+import pytest
+
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
+)
+FLAGS = [
+    "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--disable-dev-shm-usage",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[playwright.Browser]:
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """One browser window with what went wrong in it."""
+
+    def __init__(self, browser: playwright.Browser, home: str, **options: Any) -> None:
+        self.context = browser.new_context(locale="kk-KZ", timezone_id="Asia/Almaty", **options)
+        self.page = self.context.new_page()
+        self.home = home
+        self.problems: list[str] = []
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", self._console)
+        self.page.on("request", self._request)
+        self.page.on("response", self._response)
+
+    def open(self, path: str) -> playwright.Response:
+        response = self.page.goto(path if path.startswith("http") else self.home + path)
+        assert response is not None
+        return response
+
+    def _console(self, message: playwright.ConsoleMessage) -> None:
+        if message.type == "error" and "the server responded with a status of 4" not in message.text:
+            self.problems.append(message.text)
+
+    def _request(self, request: playwright.Request) -> None:
+        if not request.url.startswith((self.home, "data:")):
+            self.problems.append(f"request elsewhere: {request.url}")
+
+    def _response(self, response: playwright.Response) -> None:
+        if "/admin/" not in response.url and "set-cookie" in response.all_headers():
+            self.problems.append(f"cookie from {response.url}")
+
+
+@pytest.fixture
+def visit(chromium: playwright.Browser, live_server: Any, settings: Any) -> Iterator[Any]:
+    """Opens windows; at the end none may have a problem."""
+    settings.SITE_URL = live_server.url
+    settings.EMAIL_BACKEND = "config.mail_folder.EmailBackend"
+    visitors: list[Visitor] = []
+
+    def window(**options: Any) -> Visitor:
+        visitors.append(Visitor(chromium, live_server.url, **options))
+        return visitors[-1]
+
+    yield window
+    for visitor in visitors:
+        visitor.context.close()
+        assert not visitor.problems, visitor.problems

@@ -1,0 +1,283 @@
+"""What the database refuses, whoever asks it: the application's role and the owner of the tables.
+
+HEADER
+"""
+
+import psycopg
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.utils import DatabaseError, ProgrammingError
+
+from consent import policy
+from consent.models import PolicyVersion
+from registry import holds, purging
+from registry.models import Appointment, DataSubject, LegalHold, PersonalDatum, ProcessingPurpose, PurgeRun
+from registry.registration import create_subject
+from tests.conftest import owner_connection
+from tests.factories import DAY, EMAIL, MOMENT, hold, keep_until, person, purpose, question, staff
+
+pytestmark = pytest.mark.django_db
+
+EVIDENCE = [
+    "registry_auditentry", "registry_erasurerecord", "consent_consentrecord", "consent_wording",
+    "registry_historicaloperator", "registry_historicallegalground", "registry_historicaldatacategory",
+    "registry_historicaldeadline", "registry_historicalprocessingpurpose",
+    "registry_historicalprocessingpurpose_categories", "registry_historicalprocessing", "registry_historicallegalhold",
+    "registry_historicalappointment", "consent_historicalpolicyversion",
+]  # fmt: skip
+NEVER_DELETED = ["registry_datasubject", "registry_staffmember"]
+
+
+@pytest.fixture
+def a_row_everywhere():
+    """At least one row in every evidence table, written by the operations themselves."""
+    member = staff()
+    Appointment.objects.get().save()
+    subject = person(email=EMAIL, now=MOMENT - DAY)
+    ground = hold(subject).ground
+    holds.release(LegalHold.objects.get(), by=member, now=MOMENT)
+    ground.save()
+    keep_until(subject, MOMENT)
+    purging.purge(MOMENT)
+    for table in EVIDENCE:
+        assert query(f"SELECT count(*) FROM {table}"), table
+
+
+def query(statement, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchone()[0] if cursor.description else cursor.rowcount
+
+
+def refuses(statement, *values, error=DatabaseError):
+    """The database refuses, at once or when the transaction would end."""
+    with pytest.raises(error) as refusal, transaction.atomic():
+        query(statement, *values)
+        query("SET CONSTRAINTS ALL IMMEDIATE")
+    return str(refusal.value)
+
+
+def columns(table):
+    """Every column that can be written to."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} LIMIT 0")
+        return [f'"{column.name}"' for column in cursor.description]
+
+
+def owner_refuses(statement):
+    with owner_connection() as owner, pytest.raises(psycopg.Error) as refusal:
+        owner.execute(statement)
+    return str(refusal.value)
+
+
+# --- evidence -----------------------------------------------------------------------------------------------------
+def test_no_evidence_table_is_forgotten():
+    """History and proof: a new table of that kind has to be listed here, and guarded."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        names = {row[0] for row in cursor.fetchall()}
+        cursor.execute("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'evidence_table' AND tgenabled = 'A'")
+        guarded = {row[0] for row in cursor.fetchall()}
+    assert guarded >= set(EVIDENCE) >= {name for name in names if "_historical" in name}
+    assert guarded <= set(EVIDENCE)
+
+
+def test_the_application_can_t_change_evidence(a_row_everywhere):
+    for table in EVIDENCE:
+        before = query(f"SELECT count(*) FROM {table}")
+        for column in columns(table):
+            assert "permission denied" in refuses(f"UPDATE {table} SET {column} = {column}", error=ProgrammingError)
+        assert "permission denied" in refuses(f"DELETE FROM {table}", error=ProgrammingError)
+        assert "permission denied" in refuses(f"TRUNCATE {table} CASCADE", error=ProgrammingError)
+        assert query(f"SELECT count(*) FROM {table}") == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_owner_can_t_change_evidence(a_row_everywhere):
+    for table in EVIDENCE:
+        column = columns(table)[-1]
+        for statement in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
+            assert "is evidence" in owner_refuses(statement), statement
+            assert "is evidence" in owner_refuses(f"SET session_replication_role = replica; {statement}"), statement
+
+
+def test_the_application_can_t_put_a_guard_aside(a_row_everywhere):
+    guarded = [*EVIDENCE, *NEVER_DELETED, "registry_personaldatum", "registry_purgerun", "consent_policyversion"]
+    for table in guarded:
+        for change in ("DISABLE TRIGGER ALL", "DISABLE TRIGGER USER", "RENAME TO gone", "ADD COLUMN extra int"):
+            refuses(f"ALTER TABLE {table} {change}", error=ProgrammingError)
+        refuses(f"DROP TABLE {table} CASCADE", error=ProgrammingError)
+    refuses("SET session_replication_role = replica", error=ProgrammingError)
+    refuses("DROP FUNCTION registry_refuse_change() CASCADE", error=ProgrammingError)
+    refuses("CREATE OR REPLACE FUNCTION registry_refuse_change() RETURNS trigger LANGUAGE sql AS ''", error=ProgrammingError)
+    refuses("DROP VIEW registry_datumterm", error=ProgrammingError)
+    refuses("DELETE FROM django_migrations", error=ProgrammingError)
+    refuses("CREATE TABLE public.mine (id int)", error=ProgrammingError)
+
+
+def test_the_application_s_role_is_what_the_tests_use():
+    assert query("SELECT current_user::text") == "registry_app"
+    assert not query("SELECT rolsuper OR rolcreaterole OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+
+
+# --- what is frozen -------------------------------------------------------------------------------------------------
+def test_a_published_policy_is_frozen():
+    for column in columns("consent_policyversion"):
+        refuses(f"UPDATE consent_policyversion SET {column} = {column}", error=IntegrityError)
+    refuses("UPDATE consent_policyversion SET state = 'draft'", error=IntegrityError)
+    refuses("DELETE FROM consent_policyversion WHERE state = 'published'", error=IntegrityError)
+
+
+def test_a_draft_may_change_until_it_is_published():
+    texts = {f"text_{language}": "I. text" for language in ("kk", "ru", "en")}
+    draft = PolicyVersion.objects.create(number=2, effective_at=MOMENT, **texts)
+    PolicyVersion.objects.filter(pk=draft.pk).update(text_kk="other")
+    policy.publish(draft, by=None, now=MOMENT)
+    refuses("UPDATE consent_policyversion SET text_kk = 'third' WHERE number = 2", error=IntegrityError)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_owner_can_t_change_a_published_policy():
+    for statement in (
+        "UPDATE consent_policyversion SET text_kk = 'other'",
+        "DELETE FROM consent_policyversion",
+        "TRUNCATE consent_policyversion CASCADE",
+    ):
+        assert "is evidence" in owner_refuses(statement)
+
+
+IMMUTABLE = {
+    "id": "id + 1000", "subject_id": "subject_id + 1", "category_id": "3 - category_id", "sealed": "sealed || 'x'",
+    "index": "index || 'x'", "source": "'import'", "recorded_at": "recorded_at + interval '1 s'", "recorded_by_id": "1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("column", IMMUTABLE)
+def test_a_recorded_value_is_what_it_was(column):
+    question()
+    refuses(f'UPDATE registry_personaldatum SET "{column}" = {IMMUTABLE[column]}', error=IntegrityError)
+
+
+def test_the_end_of_a_value_may_change():
+    question()
+    assert query("UPDATE registry_personaldatum SET superseded_at = now(), keep_until = now()") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("column", IMMUTABLE)
+def test_a_recorded_value_is_what_it_was_for_the_owner_too(column):
+    question()
+    assert "is evidence" in owner_refuses(f'UPDATE registry_personaldatum SET "{column}" = {IMMUTABLE[column]}')
+
+
+def test_a_finished_run_is_frozen_and_an_open_one_is_not():
+    keep_until(person(now=MOMENT - DAY), MOMENT)
+    purging.purge(MOMENT)
+    for column in ("data", "subjects", "as_of", "started_at", "finished_at"):
+        refuses(f"UPDATE registry_purgerun SET {column} = {column}", error=IntegrityError)
+    refuses("DELETE FROM registry_purgerun", error=ProgrammingError)
+    open_run = PurgeRun.objects.create(started_at=MOMENT, as_of=MOMENT)
+    assert query("UPDATE registry_purgerun SET data = 1 WHERE id = %s", open_run.pk) == 1
+
+
+def test_people_and_staff_are_never_deleted():
+    person()
+    staff()
+    for table in NEVER_DELETED:
+        assert query(f"SELECT count(*) FROM {table}")
+        refuses(f"DELETE FROM {table}", error=ProgrammingError)
+        refuses(f"TRUNCATE {table} CASCADE", error=ProgrammingError)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_owner_can_t_delete_people_staff_or_a_finished_run():
+    keep_until(person(now=MOMENT - DAY), MOMENT)
+    staff()
+    purging.purge(MOMENT)
+    for table in [*NEVER_DELETED, "registry_purgerun"]:
+        assert "is evidence" in owner_refuses(f"DELETE FROM {table}")
+        assert "is evidence" in owner_refuses(f"TRUNCATE {table} CASCADE")
+
+
+# --- constraints ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("standing", ["claimed", "confirmed"])
+def test_one_address_identifies_one_person(standing):
+    known = (question().subject if standing == "claimed" else person(email=EMAIL)).data.get()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        twin = create_subject("kk", DataSubject.Status.PENDING, MOMENT)
+        confirmed_at = MOMENT if standing == "confirmed" else None
+        PersonalDatum.objects.create(
+            subject=twin, category=known.category, sealed=b"", index=known.index, source="subject", standing=standing,
+            recorded_at=MOMENT, confirmed_at=confirmed_at,
+        )  # fmt: skip
+
+
+def test_an_address_somebody_stated_may_stand_with_several_people():
+    for number in range(2):
+        asked = question(email=f"a{number}@example.kz", phone="87015551234")
+        assert asked.subject.data.count() == 2
+
+
+ROWS = {
+    "an operator beside the first": "UPDATE registry_operator SET id = 2",
+    "a BIN of letters": "UPDATE registry_operator SET bin = 'ABCDEFGHIJKL'",
+    "a language of nobody": "UPDATE registry_datasubject SET language = 'de'",
+    "a confirmed datum without its moment": "UPDATE registry_personaldatum SET confirmed_at = NULL",
+    "a superseded datum without a term": "UPDATE registry_personaldatum SET superseded_at = now(), keep_until = NULL",
+    "an ended processing without an end": "UPDATE registry_processing SET state = 'withdrawn', lapses_at = NULL",
+    "a processing that ends before it begins": "UPDATE registry_processing SET lapses_at = began_at - interval '1 s'",
+    "an answer without its moment": "UPDATE consent_confirmation SET answered_at = NULL",
+    "a waiting question with an answer": "UPDATE consent_confirmation SET answer = 'waiting'",
+    "a public purpose without a term": "UPDATE registry_processingpurpose SET term_value = 0 WHERE is_public",
+    "a person's lock taken away": "DELETE FROM registry_datasubject",
+    "a datum without its category": "UPDATE registry_personaldatum SET category_id = 999",
+    "two processings for one purpose": "UPDATE registry_processing SET purpose_id = 1",
+    "a purpose that is still used": "DELETE FROM registry_processingpurpose",
+    "a category that is still used": "DELETE FROM registry_datacategory",
+    "a value without its key's end": "DELETE FROM registry_personaldatum",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_that_can_t_be_true_is_refused(name):
+    person("site-news", "feedback", email=EMAIL)
+    refuses(ROWS[name])
+
+
+def test_a_consent_must_name_what_was_shown():
+    asked = question()
+    refuses(
+        """INSERT INTO consent_consentrecord (subject_id, purpose_id, act, at, language, channel, site, third_parties,
+        cross_border, public_sources) VALUES (%s, %s, 'given', now(), 'kk', 'page', '', false, false, false)""",
+        asked.subject_id, purpose().pk, error=IntegrityError,
+    )  # fmt: skip
+
+
+def test_a_hold_ends_after_it_begins():
+    placed = hold(person())
+    refuses("UPDATE registry_legalhold SET until = placed_at WHERE id = %s", placed.pk, error=IntegrityError)
+
+
+def test_a_held_value_can_t_be_deleted_behind_the_operations():
+    subject = person()
+    placed = hold(subject, datum=subject.data.get())
+    query("DELETE FROM registry_datumkey")
+    refuses("DELETE FROM registry_personaldatum WHERE id = %s", placed.datum_id, error=IntegrityError)
+
+
+def test_each_change_of_a_retention_rule_counts_a_version():
+    before = purpose().rule_version
+    ProcessingPurpose.objects.filter(pk=purpose().pk).update(term_value=7)
+    assert purpose().rule_version == before + 1
+    ProcessingPurpose.objects.filter(pk=purpose().pk).update(name_kk="басқа")
+    assert purpose().rule_version == before + 1
+
+
+def test_destroyed_data_are_proved_once():
+    keep_until(person(now=MOMENT - DAY), MOMENT)
+    purging.purge(MOMENT)
+    refuses(
+        """INSERT INTO registry_erasurerecord (datum_id, subject_id, category_id, ground, at)
+        SELECT datum_id, subject_id, category_id, ground, at FROM registry_erasurerecord""",
+        error=IntegrityError,
+    )
