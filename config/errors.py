@@ -20,7 +20,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def too_large(request: HttpRequest) -> HttpResponse:
-    return _page(request, 413, _("This is too long"), _("Go back and send less text."))
+    return _page(request, 413, _("This text is too long"), _("Go back and send less text."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -12,10 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from simple_history.middleware import HistoryRequestMiddleware
 
-from config.errors import unavailable
+from config.errors import too_large, unavailable
 from registry.keyring import Sealed, keyring
 
 CONSOLE = "/admin/"
+LARGEST_FORM = 64 * 1024  # bytes, on a public page
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -68,8 +69,10 @@ class SealedStateMiddleware:
 
 
 class ReadableTextMiddleware:
-    """Refuses bytes that are not UTF-8 and NUL in addresses and forms: Django would replace the one, PostgreSQL
-    would fail on the other."""
+    """Refuses what no page of ours sends: text that is not UTF-8, NUL, another code page, more than a form can hold.
+
+    Django would replace the first, PostgreSQL fail on the second, Python's codecs on the third.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -79,6 +82,10 @@ class ReadableTextMiddleware:
 
     def process_view(self, request: HttpRequest, *_args: object) -> HttpResponse | None:
         """Here, not in __call__, so that a refusal becomes the ordinary 400 page."""
+        if not request.path.startswith(CONSOLE) and int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_FORM:
+            return too_large(request)
+        if request.content_params and request.content_params.get("charset", "utf-8").lower() != "utf-8":
+            raise BadRequest("another code page")
         query = request.META.get("QUERY_STRING", "")
         parts = [request.path.encode("utf-8", "surrogateescape"), unquote_to_bytes(query.encode("latin-1", "replace"))]
         if request.method == "POST" and request.content_type == "application/x-www-form-urlencoded":

@@ -1,5 +1,6 @@
 """One settings file; everything that differs between two machines comes from the environment (docs/operations.md)."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +116,9 @@ else:
     EMAIL_BACKEND = "config.mail_folder.EmailBackend"
 
 # --- sealing ------------------------------------------------------------------------------------------------------
-MASTER_KEYS = env.str("MASTER_KEYS", default="")
-MASTER_KEYS_FILE = Path(env.str("MASTER_KEYS_FILE", default=str(HOME / "master.keys")))
+# Read by the keyring and not through env: a missing file is the sealed state, not a broken setting.
+MASTER_KEYS = os.environ.get("MASTER_KEYS", "")
+MASTER_KEYS_FILE = Path(os.environ.get("MASTER_KEYS_FILE") or HOME / "master.keys")
 
 # --- people who work here -----------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "registry.StaffMember"
@@ -157,9 +159,9 @@ SECURE_HSTS_SECONDS = 31_536_000 if IS_ON_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_ON_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
 X_FRAME_OPTIONS = "DENY"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # a draft of the policy in three languages; public pages take less
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
-FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]  # nothing of a form on disk
 
 # --- languages and time -------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "kk"

@@ -17,7 +17,7 @@ def compose(purpose: ProcessingPurpose, operator: Operator, language: str) -> st
     with override(language):
         return _(
             "I agree to the collection and processing of my personal data. Operator: %(operator)s, BIN %(bin)s. "
-            "Purpose: %(purpose)s. Data: %(data)s. Term: %(term)s. Third parties: not given to them. "
+            "Purpose: %(purpose)s. Data: %(data)s. Term of consent: %(term)s. Third parties: not given to them. "
             "Cross-border transfer: none. Public sources: not published."
         ) % {
             "operator": operator.text("legal_name").rstrip("."),

@@ -58,7 +58,8 @@ def _email(text: str) -> Normalised:
         raise ValidationError(_("Enter an e-mail address, like name@example.kz"), code="email")
     domain = address.ascii_domain.lower()
     local = address.local_part
-    return Normalised(f"{local}@{domain}", f"{local.lower()}@{domain}", f"{local[0]}•••@{address.domain}")
+    lowered = unicodedata.normalize("NFC", local.lower())  # lowering may leave letters that compose
+    return Normalised(f"{local}@{domain}", f"{lowered}@{domain}", f"{local[0]}•••@{address.domain}")
 
 
 def _phone(text: str) -> Normalised:

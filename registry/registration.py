@@ -30,7 +30,8 @@ def accept(values: Mapping[str, str], purposes: Iterable[ProcessingPurpose]) -> 
     errors: dict[str, list[ValidationError]] = {}
     for code, value in values.items():
         try:
-            accepted[_approved(code, approved, needed)] = normalise(approved[code].kind, value)
+            category = _approved(code, approved, needed)
+            accepted[category] = normalise(category.kind, value)
         except ValidationError as error:
             errors[code] = [error]
     if errors:
@@ -140,7 +141,7 @@ def _still_there(claimant: DataSubject) -> DataSubject | None:
     """A claimant who was confirmed by another letter meanwhile is themselves."""
     lock_subjects([claimant.pk])
     claimant.refresh_from_db()
-    return claimant if claimant.status == DataSubject.Status.ACTIVE else None
+    return claimant if claimant.status in {DataSubject.Status.ACTIVE, DataSubject.Status.BLOCKED} else None
 
 
 def _carry_over(claimant: DataSubject, owner: DataSubject, now: datetime) -> None:

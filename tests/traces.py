@@ -21,7 +21,7 @@ def spellings(kind: str, typed: str) -> set[bytes]:
         digits = value.kept.lstrip("+")
         texts |= {digits, "8" + digits[1:], digits[1:], f"{digits[4:7]}-{digits[7:9]}-{digits[9:]}", digits[4:]}
     else:
-        texts |= {value.canonical.split("@")[0], typed.split("@")[0]}
+        texts |= {value.canonical.split("@")[0], typed.partition("@")[0]}
     raw = {text.encode() for text in texts}
     return raw | {one.hex().encode() for one in raw} | {base64.b64encode(one).rstrip(b"=")[:-1] for one in raw}
 

@@ -56,7 +56,7 @@ class AppointedOnly:
 
     def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         allowed: bool = super().has_view_permission(request, obj)  # type: ignore[misc]
-        return allowed and may_see_people(staff_member(request), timezone.now())
+        return allowed and sees_people(request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -64,6 +64,13 @@ class AppointedOnly:
 
 class PeopleAdmin(AppointedOnly, EvidenceAdmin):
     """Rows about people, read-only."""
+
+
+def sees_people(request: HttpRequest) -> bool:
+    """Whether an appointment lets this request see people: asked once, the menu alone would ask ten times."""
+    if not hasattr(request, "sees_people"):
+        request.sees_people = may_see_people(staff_member(request), timezone.now())  # type: ignore[attr-defined]
+    return bool(request.sees_people)  # type: ignore[attr-defined]
 
 
 def staff_member(request: HttpRequest) -> StaffMember:

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
-from registry.admin.base import AppointedOnly, PeopleAdmin, staff_member
-from registry.disclosure import masked, may_see_people, reveal
+from registry.admin.base import AppointedOnly, PeopleAdmin, sees_people, staff_member
+from registry.disclosure import masked, reveal
 from registry.models import DataSubject, PersonalDatum, Processing
 from registry.sealing import SealError
 
@@ -103,7 +103,7 @@ class DataSubjectAdmin(PeopleAdmin):
 
     def reveal_view(self, request: HttpRequest, datum_id: int) -> HttpResponse:
         """GET asks for the reason; POST opens the value for this one page."""
-        if not may_see_people(staff_member(request), timezone.now()):
+        if not sees_people(request):
             raise PermissionDenied
         data = PersonalDatum.objects.select_related("category", "key", "subject")
         datum = get_object_or_404(data, pk=datum_id)

@@ -80,6 +80,12 @@ CREATE TRIGGER never_deleted BEFORE DELETE ON registry_datasubject
     FOR EACH ROW EXECUTE FUNCTION registry_refuse_change();
 CREATE TRIGGER never_deleted BEFORE DELETE ON registry_staffmember
     FOR EACH ROW EXECUTE FUNCTION registry_refuse_change();
+CREATE TRIGGER evidence_table BEFORE TRUNCATE ON registry_purgerun
+    FOR EACH STATEMENT EXECUTE FUNCTION registry_refuse_change();
+CREATE TRIGGER never_emptied BEFORE TRUNCATE ON registry_datasubject
+    FOR EACH STATEMENT EXECUTE FUNCTION registry_refuse_change();
+CREATE TRIGGER never_emptied BEFORE TRUNCATE ON registry_staffmember
+    FOR EACH STATEMENT EXECUTE FUNCTION registry_refuse_change();
 REVOKE DELETE, TRUNCATE ON registry_purgerun, registry_datasubject, registry_staffmember FROM registry_app;
 
 -- A datum is what it was when it was recorded; only its standing and its end may change.
@@ -91,6 +97,9 @@ CREATE TRIGGER immutable_value BEFORE UPDATE ON registry_personaldatum FOR EACH 
 ALTER TABLE registry_purgerun ENABLE ALWAYS TRIGGER evidence_row;
 ALTER TABLE registry_datasubject ENABLE ALWAYS TRIGGER never_deleted;
 ALTER TABLE registry_staffmember ENABLE ALWAYS TRIGGER never_deleted;
+ALTER TABLE registry_purgerun ENABLE ALWAYS TRIGGER evidence_table;
+ALTER TABLE registry_datasubject ENABLE ALWAYS TRIGGER never_emptied;
+ALTER TABLE registry_staffmember ENABLE ALWAYS TRIGGER never_emptied;
 ALTER TABLE registry_personaldatum ENABLE ALWAYS TRIGGER immutable_value;
 """
 

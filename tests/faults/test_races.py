@@ -348,4 +348,3 @@ def one_act(chance, email, codes):
         case 5:
             purging.purge(now, batch=2)
             decisions.expire_unconfirmed(now)
-

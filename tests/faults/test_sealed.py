@@ -56,7 +56,10 @@ WRONG = {
 }
 
 
-@pytest.fixture(params=[*WRONG, "missing", "an empty file", "a file of bytes", "a folder", *SealingKey.Name.values, "all rows"])
+FILES = ["missing", "an empty file", "a file of bytes", "a folder"]
+
+
+@pytest.fixture(params=[*WRONG, *FILES, *SealingKey.Name.values, "all rows"])
 def fault(request, settings, tmp_path):
     """Breaks the keys in one way, with people and letters in the registry; returns the paths of live links."""
     asked = question()
@@ -225,12 +228,15 @@ def test_nothing_shows_a_value_by_being_printed():
 
 # --- what the console shows of it ---------------------------------------------------------------------------------
 DAMAGE = {
-    "a changed value": "UPDATE registry_personaldatum SET sealed = set_byte(sealed, 20, get_byte(sealed, 20) # 1) WHERE id = %s",
-    "a changed key": "UPDATE registry_datumkey SET wrapped = set_byte(wrapped, 30, get_byte(wrapped, 30) # 1) WHERE datum_id = %s",
+    "a changed value": """UPDATE registry_personaldatum SET sealed = set_byte(sealed, 20, get_byte(sealed, 20) # 1)
+        WHERE id = %s""",
+    "a changed key": """UPDATE registry_datumkey SET wrapped = set_byte(wrapped, 30, get_byte(wrapped, 30) # 1)
+        WHERE datum_id = %s""",
     "a value of somebody else": """UPDATE registry_personaldatum SET sealed =
-        (SELECT sealed FROM registry_personaldatum other WHERE other.id <> registry_personaldatum.id LIMIT 1) WHERE id = %s""",
+        (SELECT sealed FROM registry_personaldatum other WHERE other.id <> registry_personaldatum.id LIMIT 1)
+        WHERE id = %s""",
     "a lost key": "DELETE FROM registry_datumkey WHERE datum_id = %s",
-}  # fmt: skip
+}
 
 
 def damage(kind, datum):
