@@ -115,9 +115,9 @@ def _is_allowed(message: OutgoingMessage, now: datetime) -> bool:
 
 
 class _Mail(EmailMessage):
-    def message(self) -> Any:
+    def message(self, **options: Any) -> Any:
         """Headers on one line each, as far as RFC 5322 lets them: a folded link is lost on some mail programs."""
-        message = super().message()
+        message = super().message(**options)
         message.policy = message.policy.clone(max_line_length=998)
         return message
 
