@@ -136,7 +136,9 @@ def _has_changed(confirmation: Confirmation, now: datetime) -> bool:
 @transaction.atomic
 def confirm(confirmation_id: int, *, now: datetime) -> Outcome:
     """Makes the asked consents count. Confirming twice changes nothing the second time."""
-    confirmation = Confirmation.objects.select_for_update().select_related("subject").get(pk=confirmation_id)
+    confirmation = (
+        Confirmation.objects.taken(confirmation_id)
+    )
     state = state_of(confirmation, now)
     if state != Outcome.OPEN:
         return state
@@ -167,7 +169,9 @@ def _send_receipt(confirmation: Confirmation, person: DataSubject, shown: list[W
 @transaction.atomic
 def refuse(confirmation_id: int, *, now: datetime) -> Outcome:
     """ "I did not ask for this": nothing counts, and the claim goes with the next purge."""
-    confirmation = Confirmation.objects.select_for_update().select_related("subject").get(pk=confirmation_id)
+    confirmation = (
+        Confirmation.objects.taken(confirmation_id)
+    )
     if confirmation.answer != Confirmation.Answer.WAITING:
         return state_of(confirmation, now)
     lock_subjects([confirmation.subject_id])
@@ -195,8 +199,10 @@ def give(
     channel: ConsentRecord.Channel = ConsentRecord.Channel.PAGE,
     scope: Scope = OWN_USE,
 ) -> None:
-    """Consent of a person who is known already, in their language."""
+    """Consent of a person who is known already, in their language. DataSubject.DoesNotExist if destroyed meanwhile."""
     lock_subjects([person.pk])
+    if not person.data.live().filter(standing=PersonalDatum.Standing.CONFIRMED).exists():
+        raise DataSubject.DoesNotExist
     shown = [_shown(purpose, person.language, now) for purpose in purposes]
     _open(person, shown, now=now, act=ConsentRecord.Act.GIVEN, channel=channel, scope=scope)
 

@@ -88,6 +88,10 @@ class ConfirmationQuerySet(models.QuerySet["Confirmation"]):
     def waiting(self, now: datetime) -> "ConfirmationQuerySet":
         return self.filter(answer=Confirmation.Answer.WAITING, expires_at__gt=now)
 
+    def taken(self, pk: int) -> "Confirmation":
+        """The row, locked. Its person is not: people are locked by RetentionDue, before anything of theirs."""
+        return self.select_for_update(of=("self",)).select_related("subject").get(pk=pk)
+
     def overdue(self, now: datetime) -> "ConfirmationQuerySet":
         return self.filter(answer=Confirmation.Answer.WAITING, expires_at__lte=now)
 

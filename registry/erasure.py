@@ -61,6 +61,10 @@ def erase_due(subject_ids: Sequence[int], *, now: datetime, run: PurgeRun) -> in
     return _destroy(DUE, values, subject_ids)
 
 
+class StillDueError(Exception):
+    """What was just destroyed is due again: the definition and the decision disagree, and the purge must not go on."""
+
+
 @transaction.atomic
 def erase(
     datum_ids: Collection[int], *, ground: DestructionGround, now: datetime, actor_id: int | None, system: str = ""
@@ -77,5 +81,6 @@ def _destroy(doomed: str, values: dict[str, Any], subject_ids: Sequence[int]) ->
         cursor.execute(DESTROY.format(doomed=doomed), values)
         count = int(cursor.fetchone()[0])
         cursor.execute(FINISH, [list(subject_ids)])
-    refresh_due(subject_ids)
+    if any(due_at <= values["now"] for due_at in refresh_due(subject_ids)) and doomed is DUE:
+        raise StillDueError
     return count

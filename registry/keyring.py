@@ -74,7 +74,10 @@ def create_keys(now: datetime) -> bool:
             raise Sealed("SEALED: the database holds data and no keys. Restore the table of keys from a backup.")
         if not master_text():
             _write_master_file(sealing.new_master("k1"))
-        masters = MasterKeys.parse(master_text())
+        try:
+            masters = MasterKeys.parse(master_text())
+        except SealError as error:
+            raise Sealed(f"SEALED: {error}") from None
         SealingKey.objects.bulk_create(
             SealingKey(name=name, wrapped=sealing.wrap(masters, sealing.new_key(), name.encode()), created_at=now)
             for name in SealingKey.Name.values

@@ -21,6 +21,7 @@ from registry import auditing
 from registry.disclosure import address_for
 from registry.models import AuditEntry, DataSubject, Operator, OutgoingMessage, PersonalDatum, ProcessingPurpose
 from registry.processing import may_process
+from registry.sealing import SealError
 
 logger = logging.getLogger(__name__)
 LEASE = timedelta(minutes=5)
@@ -96,7 +97,11 @@ def _claim(now: datetime) -> OutgoingMessage | None:
 
 def _send(message: OutgoingMessage, now: datetime) -> bool:
     """Asks the gate, writes the letter, hands it over, marks it."""
-    address = address_for(message.datum_id, message.subject_id) if _is_allowed(message, now) else None
+    try:
+        address = address_for(message.datum_id, message.subject_id) if _is_allowed(message, now) else None
+    except SealError as error:
+        message.last_error = type(error).__name__
+        return _mark(message, OutgoingMessage.State.FAILED)
     with translation.override(message.language):
         letter = writers[message.letter](message, address) if address else None
     if letter is None or address is None:
@@ -136,13 +141,20 @@ def _message_id(message: OutgoingMessage, operator: Operator) -> str:
 def _try_later(message: OutgoingMessage, error: Exception, now: datetime) -> bool:
     """A refusal for good or the last attempt fails the letter; otherwise the pauses grow."""
     message.last_error = type(error).__name__
-    is_final = message.attempts > len(PAUSES) or isinstance(error, smtplib.SMTPRecipientsRefused)
+    is_final = message.attempts > len(PAUSES) or _is_refused_for_good(error)
     logger.warning("letter %s not sent: %s, attempt %s", message.pk, message.last_error, message.attempts)
     if is_final:
         return _mark(message, OutgoingMessage.State.FAILED)
     message.next_try_at = now + PAUSES[message.attempts - 1]
     message.save(update_fields=["next_try_at", "last_error"])
     return False
+
+
+def _is_refused_for_good(error: Exception) -> bool:
+    """A 4xx for the address (greylisting, a full mailbox) passes by; a 5xx does not."""
+    return isinstance(error, smtplib.SMTPRecipientsRefused) and all(
+        code >= 500 for code, _ in error.recipients.values()
+    )
 
 
 def _mark(message: OutgoingMessage, state: OutgoingMessage.State) -> bool:

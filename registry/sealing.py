@@ -15,7 +15,6 @@ Sources: NIST SP 800-38D (GCM), RFC 2104 (HMAC), Rules of Order 179 (encryption 
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -63,7 +62,7 @@ def _parse_master(line: str) -> tuple[str, bytes]:
     key_id, _, encoded = line.partition(":")
     try:
         key = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error, and text that is not ASCII
         key = b""
     if not key_id.isascii() or not key_id.isalnum() or len(key_id) > 16 or len(key) != KEY_BYTES:
         raise SealError("a master key is written id:base64, id of 1-16 letters and digits, key of 32 bytes")

@@ -141,8 +141,11 @@ class PersonalDatum(models.Model):
         DatumKey.objects.create(datum=self, wrapped=wrapped)
 
     def unseal(self, masters: sealing.MasterKeys) -> str:
-        """The value; only registry.disclosure shows it to people. SealError, DatumKey.DoesNotExist if destroyed."""
-        key = sealing.unwrap(masters, bytes(self.key.wrapped), sealing.key_binding(self.pk))
+        """The value; only registry.disclosure shows it to people. SealError if it does not open."""
+        held = getattr(self, "key", None)
+        if held is None:
+            raise sealing.SealError("the key of this value is gone")
+        key = sealing.unwrap(masters, bytes(held.wrapped), sealing.key_binding(self.pk))
         return sealing.unseal(key, bytes(self.sealed), self._binding())
 
     def _binding(self) -> bytes:

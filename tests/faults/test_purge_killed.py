@@ -1,6 +1,6 @@
 """A purge of 10,000 people killed again and again, and two purges at once. Real processes, real kill -9.
 
-HEADER
+Broken and seen to fail: FOR UPDATE SKIP LOCKED of purging.TAKE, the transaction of purge_batch.
 """
 
 import os

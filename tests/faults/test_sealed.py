@@ -1,6 +1,7 @@
 """The sealed state and damaged values: nothing half-works, and no wrong value is ever shown.
 
-HEADER
+Broken and seen to fail: what datum_binding and `_bind` bind to, the version check of `_split_wrapped`, `except Sealed` of
+jobs.run_job, the answer of SealedStateMiddleware.
 """
 
 import base64

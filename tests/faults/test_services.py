@@ -1,6 +1,6 @@
 """The broker and the mail server down, hung, refusing or cutting; a worker killed with a letter in its hand.
 
-HEADER
+Seen to fail before they were mended: an address refused for now, an address that does not open.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """What the database refuses, whoever asks it: the application's role and the owner of the tables.
 
-HEADER
+Broken and seen to fail: the guard of one evidence table, the REVOKE of registry_make_evidence; the guards against
+emptying the runs, the people and the staff were missing at first.
 """
 
 import psycopg
