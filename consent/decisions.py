@@ -60,7 +60,7 @@ def ask(
         subject = register(accepted, claim=CLAIM, language=language, now=now)
         waiting_for = ProcessingPurpose.objects.get(code=CONFIRMATION)
         processing = open_processing(subject, waiting_for, now=now)
-        shown = [_shown(purpose, language, now) for purpose in purposes]
+        shown = _shown(purposes, language, now)
         confirmation = _same_question(subject, shown, now) or _new_question(
             subject, shown, language=language, now=now, expires_at=processing.lapses_at
         )
@@ -69,8 +69,11 @@ def ask(
     return confirmation
 
 
-def _shown(purpose: ProcessingPurpose, language: str, now: datetime) -> Wording:
-    return wording.shown(purpose, PolicyVersion.objects.in_force(now), Operator.objects.get(), language)
+def _shown(purposes: Iterable[ProcessingPurpose], language: str, now: datetime) -> list[Wording]:
+    """In one order for everybody: two who store the same new wordings the other way round would wait for each other."""
+    policy, operator = PolicyVersion.objects.in_force(now), Operator.objects.get()
+    in_order = sorted(purposes, key=lambda purpose: purpose.pk)
+    return [wording.shown(purpose, policy, operator, language) for purpose in in_order]
 
 
 def _same_question(subject: DataSubject, shown: list[Wording], now: datetime) -> Confirmation | None:
@@ -203,7 +206,7 @@ def give(
     lock_subjects([person.pk])
     if not person.data.live().filter(standing=PersonalDatum.Standing.CONFIRMED).exists():
         raise DataSubject.DoesNotExist
-    shown = [_shown(purpose, person.language, now) for purpose in purposes]
+    shown = _shown(purposes, person.language, now)
     _open(person, shown, now=now, act=ConsentRecord.Act.GIVEN, channel=channel, scope=scope)
 
 

@@ -21,10 +21,21 @@ from typing import Any
 from django.db import connection, transaction
 
 from registry.models import DatumTerm, DestructionGround, PurgeRun
-from registry.processing import lock_subjects, refresh_due
+from registry.processing import lock_subjects
 
+# One statement, so that the view is asked once: what goes and, from what stays, when the purge must look again.
 DESTROY = """
-    WITH doomed AS MATERIALIZED ({doomed}),
+    WITH term AS MATERIALIZED (
+        SELECT datum_id, subject_id, category_id, purpose_id, rule_version, {ground} AS ground, until,
+            coalesce({is_doomed}, false) AS is_doomed
+        FROM registry_datumterm WHERE subject_id = ANY(%(subjects)s)
+    ),
+    doomed AS MATERIALIZED (SELECT * FROM term WHERE is_doomed ORDER BY datum_id),
+    remaining AS MATERIALIZED (
+        SELECT subject_id, min(until) FILTER (WHERE NOT is_doomed) AS due_at,
+            coalesce(bool_and(is_doomed), true) AS is_erased
+        FROM unnest(%(subjects)s::bigint[]) AS subject_id LEFT JOIN term USING (subject_id) GROUP BY subject_id
+    ),
     keys AS (DELETE FROM registry_datumkey USING doomed WHERE registry_datumkey.datum_id = doomed.datum_id),
     rows AS (DELETE FROM registry_personaldatum USING doomed WHERE registry_personaldatum.id = doomed.datum_id),
     proof AS (
@@ -37,32 +48,34 @@ DESTROY = """
             (at, actor_id, system, operation, subject_id, object_type, object_id, reason, request_id)
         SELECT %(now)s, %(actor)s, %(system)s, 'destroy', subject_id, 'registry.purgerun', %(run)s, '', NULL
         FROM doomed GROUP BY subject_id
+    ),
+    finished AS (
+        UPDATE registry_datasubject SET status = 'erased' FROM remaining
+        WHERE registry_datasubject.id = remaining.subject_id AND is_erased AND status <> 'erased'
+    ),
+    due AS (
+        UPDATE registry_retentiondue SET due_at = remaining.due_at FROM remaining
+        WHERE registry_retentiondue.subject_id = remaining.subject_id
     )
-    SELECT count(*) FROM doomed
+    SELECT (SELECT count(*) FROM doomed), (SELECT min(due_at) FROM remaining)
 """
-DUE = """
-    SELECT datum_id, subject_id, category_id, purpose_id, rule_version, ground
-    FROM registry_datumterm WHERE subject_id = ANY(%(subjects)s) AND until <= %(now)s
-"""
-DEMANDED = """
-    SELECT term.datum_id, term.subject_id, term.category_id, term.purpose_id, term.rule_version, %(ground)s AS ground
-    FROM registry_datumterm term WHERE term.datum_id = ANY(%(data)s) AND coalesce(term.held_until <= %(now)s, true)
-"""
-FINISH = """
-    UPDATE registry_datasubject SET status = 'erased'
-    WHERE id = ANY(%s) AND status <> 'erased'
-      AND NOT EXISTS (SELECT FROM registry_personaldatum datum WHERE datum.subject_id = registry_datasubject.id)
-"""
+DUE = DESTROY.format(is_doomed="until <= %(now)s", ground="ground")
+DEMANDED = DESTROY.format(
+    is_doomed="datum_id = ANY(%(data)s) AND coalesce(held_until <= %(now)s, true)", ground="%(ground)s"
+)
+
+
+class StillDueError(Exception):
+    """What was just looked at is due again: decision and definition disagree, and the purge must not go round."""
 
 
 def erase_due(subject_ids: Sequence[int], *, now: datetime, run: PurgeRun) -> int:
     """Destroys what nothing keeps of these locked people at `now`; returns how many data went."""
     values = {"subjects": list(subject_ids), "now": now, "run": run.pk, "actor": None, "system": "purge"}
-    return _destroy(DUE, values, subject_ids)
-
-
-class StillDueError(Exception):
-    """What was just destroyed is due again: the definition and the decision disagree, and the purge must not go on."""
+    count, next_due_at = _destroy(DUE, values)
+    if next_due_at is not None and next_due_at <= now:
+        raise StillDueError
+    return count
 
 
 @transaction.atomic
@@ -72,15 +85,13 @@ def erase(
     """Destroys these data, due or not, unless a hold forbids it; returns how many went. None writes nothing."""
     subject_ids = list(DatumTerm.objects.filter(pk__in=datum_ids).values_list("subject_id", flat=True).distinct())
     lock_subjects(subject_ids)
-    values = {"data": list(datum_ids), "ground": ground, "now": now, "run": None, "actor": actor_id, "system": system}
-    return _destroy(DEMANDED, values, subject_ids)
+    who = {"subjects": subject_ids, "actor": actor_id, "system": system}
+    return _destroy(DEMANDED, who | {"data": list(datum_ids), "ground": ground, "now": now, "run": None})[0]
 
 
-def _destroy(doomed: str, values: dict[str, Any], subject_ids: Sequence[int]) -> int:
+def _destroy(statement: str, values: dict[str, Any]) -> tuple[int, datetime | None]:
+    """How many data went, and when the purge must look next at the first of these people."""
     with connection.cursor() as cursor:
-        cursor.execute(DESTROY.format(doomed=doomed), values)
-        count = int(cursor.fetchone()[0])
-        cursor.execute(FINISH, [list(subject_ids)])
-    if any(due_at <= values["now"] for due_at in refresh_due(subject_ids)) and doomed is DUE:
-        raise StillDueError
-    return count
+        cursor.execute(statement, values)
+        count, next_due_at = cursor.fetchone()
+    return count, next_due_at

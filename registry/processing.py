@@ -33,22 +33,17 @@ def lock_subjects(subject_ids: Iterable[int]) -> None:
         raise DataSubject.DoesNotExist
 
 
-def refresh_due(subject_ids: Iterable[int]) -> list[datetime]:
-    """Sets when the purge must look at these people next: the first moment at which nothing keeps one of their data.
-
-    Returns those moments.
-    """
+def refresh_due(subject_ids: Iterable[int]) -> None:
+    """Sets when the purge must look at these people next: the first moment at which nothing keeps one of their data."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE registry_retentiondue AS due
             SET due_at = (SELECT min(term.until) FROM registry_datumterm term WHERE term.subject_id = due.subject_id)
             WHERE due.subject_id = ANY(%s)
-            RETURNING due_at
             """,
             [list(subject_ids)],
         )
-        return [due_at for (due_at,) in cursor.fetchall() if due_at is not None]
 
 
 def may_process(subject: DataSubject, purpose: ProcessingPurpose, now: datetime) -> bool:

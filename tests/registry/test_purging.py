@@ -5,9 +5,17 @@ from datetime import timedelta
 
 import pytest
 
-from registry import purging
-from registry.models import DataSubject, DatumKey, ErasureRecord, PersonalDatum, ProcessingPurpose, PurgeRun
-from tests.factories import DAY, MOMENT, block, hold, keep_until, person, purpose, question
+from registry import erasure, holds, purging
+from registry.models import (
+    DataSubject,
+    DatumKey,
+    DestructionGround,
+    ErasureRecord,
+    PersonalDatum,
+    ProcessingPurpose,
+    PurgeRun,
+)
+from tests.factories import DAY, MOMENT, block, hold, keep_until, person, purpose, question, staff
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
@@ -138,5 +146,32 @@ def test_the_queries_of_a_batch_do_not_grow_with_its_people(django_assert_num_qu
     for _ in range(7):
         keep_until(person(now=MOMENT - DAY), MOMENT)
     run = PurgeRun.objects.create(started_at=MOMENT, as_of=MOMENT)
-    with django_assert_num_queries(7):  # begin, take, destroy, status, next moment, run, end
+    with django_assert_num_queries(5):  # begin, take, destroy, run, end
         purging.purge_batch(run, 100)
+
+
+def test_what_is_demanded_goes_though_nothing_is_over():
+    subject = person("site-news", phone="87015551234", now=MOMENT - DAY)
+    phone = subject.data.get(category__code="phone")
+    gone = erasure.erase([phone.pk], ground=DestructionGround.ON_DEMAND, now=MOMENT, actor_id=None, system="desk")
+    assert gone == 1
+    assert [datum.category.code for datum in subject.data.all()] == ["email"]
+    assert ErasureRecord.objects.get().ground == "on_demand"
+
+
+def test_what_is_demanded_stays_under_a_hold_and_nothing_is_written():
+    subject = person(now=MOMENT - DAY)
+    hold(subject)
+    everything = subject.data.values_list("pk", flat=True)
+    assert erasure.erase(everything, ground=DestructionGround.ON_DEMAND, now=MOMENT, actor_id=None) == 0
+    assert subject.data.exists() and not ErasureRecord.objects.exists()
+
+
+def test_a_released_hold_lets_the_next_purge_take_what_it_kept():
+    subject = person(now=MOMENT - DAY)
+    keep_until(subject, MOMENT)
+    placed = hold(subject)
+    purging.purge(MOMENT)
+    holds.release(placed, by=staff(), now=MOMENT)
+    purging.purge(MOMENT)
+    assert not subject.data.exists()
