@@ -16,6 +16,7 @@ app.autodiscover_tasks()
 
 # Hours are UTC: 22:10 is 03:10 in Almaty.
 app.conf.beat_schedule = {
+    "recount": {"task": "registry.tasks.recount", "schedule": crontab(hour=21, minute=40)},
     "purge": {"task": "registry.tasks.purge", "schedule": crontab(hour=22, minute=10)},
     "expire-unconfirmed": {"task": "consent.tasks.expire_unconfirmed", "schedule": crontab(minute=5)},
     "send-mail": {"task": "registry.tasks.send_mail", "schedule": 60.0},

@@ -6,8 +6,12 @@ from typing import Any
 from csp.constants import SELF
 from csp.decorators import csp_update
 from django.contrib import admin
+from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from registry.models import StaffMember
@@ -15,6 +19,25 @@ from registry.models import StaffMember
 # The admin's own scripts come from here too; still nothing inline and nothing from elsewhere.
 with_scripts: Any = csp_update({"script-src": [SELF], "connect-src": [SELF]})
 View = Callable[..., HttpResponse]
+
+
+class ChosenPasswordForm(AdminPasswordChangeForm):
+    """A one-time password lies in a file or in somebody's hands: it can't be chosen again."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.user.check_password(cleaned.get("new_password1", "")):
+            raise ValidationError(_("Choose another password than the present one."))
+        return cleaned
+
+
+class ChoosePassword(PasswordChangeView):
+    form_class = ChosenPasswordForm
+
+    def form_valid(self, form: Any) -> Any:
+        response = super().form_valid(form)
+        StaffMember.objects.filter(username=form.user.get_username()).update(has_one_time_password=False)
+        return response
 
 
 class ConsoleSite(admin.AdminSite):
@@ -42,9 +65,10 @@ class ConsoleSite(admin.AdminSite):
     def password_change(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response = super().password_change(request, extra_context)
-        if request.method == "POST" and response.status_code == 302:
-            StaffMember.objects.filter(username=request.user.get_username()).update(has_one_time_password=False)
+        context = {**self.each_context(request), **(extra_context or {})}
+        request.current_app = self.name
+        page: Any = ChoosePassword.as_view(success_url=reverse("admin:password_change_done"), extra_context=context)
+        response: HttpResponse = page(request)
         return response
 
 

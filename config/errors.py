@@ -14,6 +14,10 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _page(request, 403, _("You may not do this"), _("Your account has no right to this page."))
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return forbidden(request)
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     text = _("Check the address, or copy the whole of it from the message.")
     return _page(request, 404, _("There is no such page"), text)

@@ -3,9 +3,13 @@
 import logging
 import re
 import traceback
+from copy import copy
 from types import TracebackType
 
 TOKEN = re.compile(r"[A-Za-z0-9_=-]{24,}")
+
+
+ADDRESS = re.compile(r"[^\s/@<]+@[^\s/@>]+")
 
 
 class LineFormatter(logging.Formatter):
@@ -16,7 +20,7 @@ class LineFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        return TOKEN.sub("…", super().format(record))
+        return ADDRESS.sub("…", TOKEN.sub("…", super().format(_without_error_text(record))))
 
     def formatException(  # noqa: N802 (logging's own name)
         self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -25,6 +29,15 @@ class LineFormatter(logging.Formatter):
         if kind is None or error is None:
             return ""
         return "".join(traceback.format_tb(trace)) + f"{kind.__module__}.{kind.__qualname__}{_where(error)}"
+
+
+def _without_error_text(record: logging.LogRecord) -> logging.LogRecord:
+    """Celery quotes the exception in its own message; the type is enough."""
+    kind = record.exc_info[0] if record.exc_info else None
+    if kind is not None and isinstance(record.args, dict) and "exc" in record.args:
+        record = copy(record)
+        record.args = {**record.args, "exc": kind.__name__, "traceback": ""}  # type: ignore[dict-item]
+    return record
 
 
 def _where(error: BaseException) -> str:

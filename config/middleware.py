@@ -8,6 +8,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import BadRequest
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from simple_history.middleware import HistoryRequestMiddleware
@@ -63,9 +64,15 @@ class SealedStateMiddleware:
         if request.path != "/healthz":
             try:
                 keyring()
-            except Sealed:
+            except (Sealed, OperationalError, InterfaceError):
                 return unavailable(request)
         return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A database that does not answer is no fault of the request."""
+        if isinstance(exception, OperationalError | InterfaceError):
+            return unavailable(request)
+        return None
 
 
 class ReadableTextMiddleware:

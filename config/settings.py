@@ -70,13 +70,16 @@ DATABASE_LIMITS = "-c statement_timeout=60s -c lock_timeout=15s -c idle_in_trans
 
 def database() -> dict[str, Any]:
     application = env.str("DATABASE_APP_URL", default="")
-    settings = env.db_url_config(application or env.str("DATABASE_URL"))
+    owner = env.str("DATABASE_URL", default="")
+    settings = env.db_url_config(application or owner)
     role = "" if application else " -c role=registry_app"
+    limits = "" if application and application == owner else DATABASE_LIMITS  # a migration takes as long as it takes
     return settings | {
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            "options": DATABASE_LIMITS + role,
+        "OPTIONS": settings.get("OPTIONS", {})
+        | {
+            "options": limits + role,
             "connect_timeout": 5,
             "keepalives_idle": 30,
             "tcp_user_timeout": 30_000,
@@ -136,6 +139,7 @@ SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = "/admin/"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = IS_ON_TLS
+CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 

@@ -31,6 +31,7 @@ from registry.registration import accept, confirm_identity, register
 CLAIM = "email"  # the category a confirmation letter goes to
 CONFIRMATION = "confirmation"  # the purpose an unconfirmed address is held for
 SEND_AGAIN_AFTER = timedelta(seconds=60)
+GOOD_FOR = timedelta(days=1)  # a link in a letter sent again works at least that long
 MOST_LETTERS = 5  # to one unconfirmed address while its questions wait
 
 
@@ -79,10 +80,18 @@ def _shown(purposes: Iterable[ProcessingPurpose], language: str, now: datetime) 
 def _same_question(subject: DataSubject, shown: list[Wording], now: datetime) -> Confirmation | None:
     """The waiting question with the same wordings, if this person was asked it already."""
     wanted = {text.pk for text in shown}
-    for confirmation in Confirmation.objects.waiting(now).filter(subject=subject).prefetch_related("records"):
-        if {record.wording_id for record in confirmation.records.all()} == wanted:
+    good_for_long = Confirmation.objects.waiting(now + GOOD_FOR).filter(subject=subject)
+    for confirmation in good_for_long.prefetch_related("records"):
+        same_wordings = {record.wording_id for record in confirmation.records.all()} == wanted
+        if same_wordings and not _has_other_data(confirmation):
             return confirmation
     return None
+
+
+def _has_other_data(confirmation: Confirmation) -> bool:
+    """Whether something else was entered beside the address since: a letter can't confirm what it did not show."""
+    stated = confirmation.subject.data.live().filter(standing=PersonalDatum.Standing.STATED)
+    return stated.filter(recorded_at__gt=confirmation.asked_at).exists()
 
 
 def _new_question(
@@ -123,7 +132,9 @@ def state_of(confirmation: Confirmation, now: datetime) -> Outcome:
 
 
 def _has_changed(confirmation: Confirmation, now: datetime) -> bool:
-    """Whether what was agreed to is no longer what we would do: another text, or a purpose closed since."""
+    """Whether what was agreed to is no longer what we would do: other data, another text, a purpose closed since."""
+    if _has_other_data(confirmation):
+        return True
     policy, operator = PolicyVersion.objects.in_force(now), Operator.objects.get()
     offered = {purpose.pk: purpose for purpose in ProcessingPurpose.objects.asked_of_people(now)}
     for record in confirmation.records.asked():
@@ -139,9 +150,7 @@ def _has_changed(confirmation: Confirmation, now: datetime) -> bool:
 @transaction.atomic
 def confirm(confirmation_id: int, *, now: datetime) -> Outcome:
     """Makes the asked consents count. Confirming twice changes nothing the second time."""
-    confirmation = (
-        Confirmation.objects.taken(confirmation_id)
-    )
+    confirmation = Confirmation.objects.taken(confirmation_id)
     state = state_of(confirmation, now)
     if state != Outcome.OPEN:
         return state
@@ -172,9 +181,7 @@ def _send_receipt(confirmation: Confirmation, person: DataSubject, shown: list[W
 @transaction.atomic
 def refuse(confirmation_id: int, *, now: datetime) -> Outcome:
     """ "I did not ask for this": nothing counts, and the claim goes with the next purge."""
-    confirmation = (
-        Confirmation.objects.taken(confirmation_id)
-    )
+    confirmation = Confirmation.objects.taken(confirmation_id)
     if confirmation.answer != Confirmation.Answer.WAITING:
         return state_of(confirmation, now)
     lock_subjects([confirmation.subject_id])
@@ -241,7 +248,9 @@ def withdraw(
     Nothing open writes nothing.
     """
     lock_subjects([person.pk])
-    consented = ProcessingPurpose.objects.filter(ground=None, processing__subject=person)
+    given = [ConsentRecord.Act.GIVEN, ConsentRecord.Act.CONFIRMED]
+    acts = ConsentRecord.objects.filter(subject=person, act__in=given)
+    consented = ProcessingPurpose.objects.filter(pk__in=acts.values("purpose"))  # whatever its basis is by now
     wanted = consented.filter(pk=purpose.pk) if purpose else consented
     ended = end_processing(person, wanted, Processing.State.WITHDRAWN, now=now)
     if not ended:

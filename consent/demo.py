@@ -15,11 +15,10 @@ from registry import blocking, holds
 from registry.models import DataSubject, LegalGround, LegalHold, OutgoingMessage, ProcessingPurpose, StaffMember
 
 NAMES = [
-    "aigul", "nurlan", "әсел", "ғани", "қуаныш", "өмірбек", "ұлан", "үміт", "гүлнар", "бекзат", "дәурен",
-    "жанар", "анна", "иван", "ольга", "сергей", "наталья", "виктор", "john", "maria", "peter", "emma",
-    "lucas", "nora",
+    "aigul", "nurlan", "asel", "gani", "quanysh", "omirbek", "ulan", "umit", "gulnar", "bekzat", "dauren", "zhanar",
+    "anna", "ivan", "olga", "sergei", "natalya", "viktor", "john", "maria", "peter", "emma", "lucas", "nora",
 ]  # fmt: skip
-DOMAINS = ["example.kz", "example.com", "пример.example.kz", "мысал.example.kz"]
+DOMAINS = ["example.com", "example.org", "пример.example.com", "мысал.example.org"]  # reserved: nobody is there
 PURPOSES = ["site-news", "feedback", "advertising", "service-quality"]
 DAY = timedelta(days=1)
 
@@ -29,23 +28,25 @@ def load(people: int, now: datetime) -> Iterator[int]:
     chance = random.Random(94)  # noqa: S311 (invented people, not keys)
     for number in range(people):
         with transaction.atomic():
-            _add(number, chance, now)
+            asked = _add(number, chance, now)
+            letters = OutgoingMessage.objects.filter(subject__consents__confirmation=asked)
+            OutgoingMessage.objects.filter(pk__in=letters).update(state=OutgoingMessage.State.CANCELLED)
         yield number + 1
-    OutgoingMessage.objects.filter(state="queued").update(state=OutgoingMessage.State.CANCELLED)
 
 
-def _add(number: int, chance: random.Random, now: datetime) -> None:
+def _add(number: int, chance: random.Random, now: datetime) -> Confirmation:
     asked = _ask(number, chance, now - chance.randrange(0, 700) * DAY)
     fate = chance.random()
     if fate < 0.08:
-        return  # never answered
+        return asked  # never answered
     if fate < 0.11:
         decisions.refuse(asked.pk, now=asked.asked_at + timedelta(hours=1))
-        return
+        return asked
     answered_at = asked.asked_at + timedelta(minutes=chance.randrange(2, 600))
     if decisions.confirm(asked.pk, now=answered_at) == decisions.Outcome.DONE:
         person = asked.records.filter(act=ConsentRecord.Act.CONFIRMED)[0].subject
         _live_on(person, chance, answered_at, now)
+    return asked
 
 
 def _ask(number: int, chance: random.Random, at: datetime) -> Confirmation:

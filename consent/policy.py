@@ -15,6 +15,7 @@ from registry.models import AuditEntry, StaffMember
 from registry.models.texts import LANGUAGES
 
 CONTENT = Path(__file__).parent / "content"
+GAP = re.compile(r"\n\s*\n")
 CLAUSE = re.compile(r"(\d+)\.\s")
 SECTION = re.compile(r"[IVX]+\.\s")
 
@@ -30,7 +31,7 @@ class Block:
 
 def blocks(text: str) -> Iterator[Block]:
     """Paragraphs stand apart by an empty line; the first one is the title."""
-    for position, paragraph in enumerate(text.strip().split("\n\n")):
+    for position, paragraph in enumerate(GAP.split(text.strip())):
         lines = paragraph.splitlines()
         clause = CLAUSE.match(lines[0])
         if position == 0:
@@ -50,8 +51,9 @@ def publish(version: PolicyVersion, *, by: StaffMember | None, now: datetime) ->
     if version.state == PolicyVersion.State.PUBLISHED:
         return version
     for language in LANGUAGES:
-        digest = sha256(getattr(version, f"text_{language}").encode()).hexdigest()
-        setattr(version, f"digest_{language}", digest)
+        text = getattr(version, f"text_{language}").replace("\r\n", "\n").strip() + "\n"
+        setattr(version, f"text_{language}", text)
+        setattr(version, f"digest_{language}", sha256(text.encode()).hexdigest())
     version.state, version.published_at, version.published_by = PolicyVersion.State.PUBLISHED, now, by
     version.save()
     auditing.record(AuditEntry.Operation.CONFIGURE, now=now, actor=by, system="" if by else "prepare", about=version)

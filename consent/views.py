@@ -1,7 +1,9 @@
 """The public pages. They set no cookie and carry no authority of a browser, so they need no CSRF token: the form holds
 only what is typed into it, and the links hold a signed token. GET changes nothing."""
 
-from django.db import DatabaseError, connection
+from django.core.exceptions import BadRequest
+from django.db import Error as DatabaseFailure
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -31,7 +33,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         keyring()
-    except (DatabaseError, Sealed):
+    except (DatabaseFailure, Sealed):
         return HttpResponse("unavailable", status=503, content_type="text/plain")
     return HttpResponse("ok", content_type="text/plain")
 
@@ -105,7 +107,11 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, confirmation: Confirmation) -> HttpResponse:
-    answer = decisions.refuse if request.POST.get("answer") == "refuse" else decisions.confirm
+    """Only the pressed button counts: an empty POST is no consent."""
+    answers = {"confirm": decisions.confirm, "refuse": decisions.refuse}
+    answer = answers.get(request.POST.get("answer", ""))
+    if answer is None:
+        raise BadRequest("no answer")
     outcome = answer(confirmation.pk, now=timezone.now())
     if outcome == Outcome.DONE:
         wake_mail()

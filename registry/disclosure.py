@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from registry import auditing
 from registry.keyring import keyring
 from registry.models import AuditEntry, PersonalDatum, StaffMember
-from registry.normalise import normalise
+from registry.normalise import check_reason, normalise
 from registry.sealing import SealError
 
 
@@ -39,6 +39,7 @@ def reveal(datum: PersonalDatum, *, by: StaffMember, reason: str, now: datetime)
         raise PermissionDenied
     if not reason.strip():
         raise ValidationError(_("Say why you open this."))
+    check_reason(reason)
     _record(AuditEntry.Operation.REVEAL, datum, by, reason.strip(), now)
     return datum.unseal(keyring().masters)
 
@@ -56,7 +57,7 @@ def masked(data: Iterable[PersonalDatum]) -> dict[int, str]:
 def _hint(datum: PersonalDatum) -> str:
     try:
         return normalise(datum.category.kind, datum.unseal(keyring().masters)).masked
-    except SealError:
+    except (SealError, ValidationError):
         return "⚠"
 
 

@@ -8,7 +8,7 @@ Dangerous because what is destroyed here cannot come back, and what is missed he
   given meanwhile would be lost.
 - Deleting the DatumKey destroys the value wherever its ciphertext went; the row goes as well.
 - Values are deleted with SQL, not through the ORM: `delete()` under simple-history would write what it deletes.
-- A datum under a legal hold is never destroyed; its DatumTerm says so, and a foreign key stands behind it.
+- A datum under a legal hold is never destroyed; its DatumTerm says so. A hold that is over lets go of its datum.
 
 Called by: registry.purging (what is due), and `erase` by the operations that act on a person's demand.
 Sources: Law 94-V art. 18, policy clauses 9, 19, 25.
@@ -35,6 +35,9 @@ DESTROY = """
         SELECT subject_id, min(until) FILTER (WHERE NOT is_doomed) AS due_at,
             coalesce(bool_and(is_doomed), true) AS is_erased
         FROM unnest(%(subjects)s::bigint[]) AS subject_id LEFT JOIN term USING (subject_id) GROUP BY subject_id
+    ),
+    released AS (
+        UPDATE registry_legalhold SET datum_id = NULL FROM doomed WHERE registry_legalhold.datum_id = doomed.datum_id
     ),
     keys AS (DELETE FROM registry_datumkey USING doomed WHERE registry_datumkey.datum_id = doomed.datum_id),
     rows AS (DELETE FROM registry_personaldatum USING doomed WHERE registry_personaldatum.id = doomed.datum_id),

@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 # How long after its last success a job is late. The watchdog and the console read this.
 LATE_AFTER = {
     "purge": timedelta(hours=26),
+    "recount": timedelta(hours=26),
     "expire_unconfirmed": timedelta(hours=3),
     "send_mail": timedelta(minutes=15),
 }

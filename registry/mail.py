@@ -1,7 +1,7 @@
 """The outbox. A row is the truth; the broker only wakes the worker, and a sweeper looks every minute.
 
-A letter is queued in the transaction of the act it tells about. It is claimed for sending in one statement together
-with the gate: processing that ended meanwhile cancels it. Address and text are put together when it is sent, so the
+A letter is queued in the transaction of the act it tells about. Once claimed, the gate is asked right before it goes:
+processing that ended meanwhile cancels it. Address and text are put together when it is sent, so the
 row holds ids only. Sent at least once: a crash between the mail server's yes and ours sends the same letter again.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from django.core.mail import EmailMessage
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.utils import translation
 
 from registry import auditing
@@ -96,20 +96,29 @@ def _claim(now: datetime) -> OutgoingMessage | None:
 
 
 def _send(message: OutgoingMessage, now: datetime) -> bool:
-    """Asks the gate, writes the letter, hands it over, marks it."""
+    """Asks the gate, writes the letter, hands it over, marks it. Whatever fails, the letters after it go."""
     try:
-        address = address_for(message.datum_id, message.subject_id) if _is_allowed(message, now) else None
-    except SealError as error:
-        message.last_error = type(error).__name__
-        return _mark(message, OutgoingMessage.State.FAILED)
-    with translation.override(message.language):
-        letter = writers[message.letter](message, address) if address else None
-    if letter is None or address is None:
-        return _mark(message, OutgoingMessage.State.CANCELLED)
-    try:
-        _hand_over(letter, address, message)
-    except (OSError, smtplib.SMTPException) as error:
+        address, letter = _write(message, now)
+        if letter is not None:
+            _hand_over(letter, address, message)
+    except Exception as error:
         return _try_later(message, error, now)
+    if letter is None:
+        return _mark(message, OutgoingMessage.State.CANCELLED)
+    return _note_sent(message, now)
+
+
+def _write(message: OutgoingMessage, now: datetime) -> tuple[str, Letter | None]:
+    """Address and letter; no letter where the gate, the address or the occasion is gone."""
+    address = address_for(message.datum_id, message.subject_id) if _is_allowed(message, now) else None
+    if address is None:
+        return "", None
+    with translation.override(message.language):
+        return address, writers[message.letter](message, address)
+
+
+@transaction.atomic
+def _note_sent(message: OutgoingMessage, now: datetime) -> bool:
     auditing.record(AuditEntry.Operation.USE, now=now, system="mail", subject_id=message.subject_id, about=message)
     message.sent_at = now
     return _mark(message, OutgoingMessage.State.SENT)
@@ -141,7 +150,7 @@ def _message_id(message: OutgoingMessage, operator: Operator) -> str:
 def _try_later(message: OutgoingMessage, error: Exception, now: datetime) -> bool:
     """A refusal for good or the last attempt fails the letter; otherwise the pauses grow."""
     message.last_error = type(error).__name__
-    is_final = message.attempts > len(PAUSES) or _is_refused_for_good(error)
+    is_final = message.attempts > len(PAUSES) or isinstance(error, SealError) or _is_refused_for_good(error)
     logger.warning("letter %s not sent: %s, attempt %s", message.pk, message.last_error, message.attempts)
     if is_final:
         return _mark(message, OutgoingMessage.State.FAILED)

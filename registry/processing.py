@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from registry.models import DataSubject, Processing, ProcessingPurpose, RetentionDue
 
@@ -38,12 +39,36 @@ def refresh_due(subject_ids: Iterable[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE registry_retentiondue AS due
-            SET due_at = (SELECT min(term.until) FROM registry_datumterm term WHERE term.subject_id = due.subject_id)
-            WHERE due.subject_id = ANY(%s)
+            UPDATE registry_retentiondue AS due SET due_at = term.due_at
+            FROM (
+                SELECT id, (SELECT min(until) FROM registry_datumterm WHERE subject_id = id) AS due_at
+                FROM unnest(%s::bigint[]) AS id
+            ) AS term
+            WHERE due.subject_id = term.id AND due.due_at IS DISTINCT FROM term.due_at
             """,
             [list(subject_ids)],
         )
+
+
+def recount(purpose_id: int | None = None, batch: int = 1000) -> int:
+    """Sets the next moment anew for everybody, or for everybody this purpose concerns, batch by batch; how many people.
+
+    After a change of a purpose: its categories or its closing move the end of many data at once.
+    """
+    people = RetentionDue.objects.order_by("pk")
+    if purpose_id is not None:
+        people = people.filter(subject__in=Processing.objects.filter(purpose=purpose_id).values("subject"))
+    last, seen = 0, 0
+    while subject_ids := _recount_batch(people.filter(pk__gt=last), batch):
+        last, seen = subject_ids[-1], seen + len(subject_ids)
+    return seen
+
+
+@transaction.atomic
+def _recount_batch(people: QuerySet[RetentionDue], batch: int) -> list[int]:
+    subject_ids = list(people.select_for_update(of=("self",)).values_list("pk", flat=True)[:batch])
+    refresh_due(subject_ids)
+    return subject_ids
 
 
 def may_process(subject: DataSubject, purpose: ProcessingPurpose, now: datetime) -> bool:

@@ -128,7 +128,8 @@ def confirm_identity(claimant: DataSubject, *, now: datetime) -> DataSubject | N
     if not claimant.data.filter(pk=claim.pk, standing=PersonalDatum.Standing.CLAIMED).exists():
         return _still_there(claimant)
     if known and (owner := DataSubject.objects.filter(pk=known.subject_id, data=known.pk).first()):
-        _carry_over(claimant, owner, now)
+        if owner.status != DataSubject.Status.BLOCKED:
+            _carry_over(claimant, owner, now)
         return owner
     claim.standing, claim.confirmed_at = PersonalDatum.Standing.CONFIRMED, now
     claim.save(update_fields=["standing", "confirmed_at"])

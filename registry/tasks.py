@@ -2,12 +2,13 @@
 
 import logging
 from datetime import datetime
+from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from registry import jobs, mail, purging
+from registry import jobs, mail, processing, purging
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +40,24 @@ def _watch(now: datetime) -> str:
     return ", ".join(late) or "all in time"
 
 
+@shared_task
+def recount(purpose_id: int | None = None) -> None:
+    """Every day for everybody, before the purge; for one purpose when it was changed."""
+    jobs.run_job("recount", lambda now: f"{processing.recount(purpose_id)} people")
+
+
 def wake_mail() -> None:
     """Tells a worker that a letter is queued. A dead broker costs a minute, not the letter: the sweeper comes."""
+    _wake(send_mail)
+
+
+def wake_recount(purpose_id: int) -> None:
+    """Tells a worker that a purpose was changed. A dead broker costs a day: the daily recount comes."""
+    _wake(recount, purpose_id)
+
+
+def _wake(task: Any, *ids: int) -> None:
     try:
-        send_mail.apply_async(retry=False)
+        task.apply_async(ids, retry=False)
     except (OperationalError, OSError):
-        logger.warning("broker not reached; the letter waits for the sweeper")
+        logger.warning("broker not reached; %s waits for its time", task.name)

@@ -1,11 +1,11 @@
 """What every page of the console shares."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from simple_history.admin import SimpleHistoryAdmin
 
@@ -29,16 +29,20 @@ class Audited(admin.ModelAdmin):
     def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
         self._record(request, obj)
 
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        for obj in queryset:
-            self._record(request, obj)
-
     def _record(self, request: HttpRequest, obj: models.Model) -> None:
         auditing.record(AuditEntry.Operation.CONFIGURE, now=timezone.now(), actor=staff_member(request), about=obj)
 
 
 class ConfigurationAdmin(Audited, SimpleHistoryAdmin):
     """Settings and decisions: editable, with history."""
+
+    def history_form_view(
+        self, request: HttpRequest, object_id: str, version_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """An old version is looked at only: the setting that hides its buttons does not refuse the POST."""
+        if request.method not in {"GET", "HEAD"}:
+            raise PermissionDenied
+        return super().history_form_view(request, object_id, version_id, extra_context)
 
 
 class EvidenceAdmin(Audited):
@@ -65,6 +69,30 @@ class AppointedOnly:
 class PeopleAdmin(AppointedOnly, EvidenceAdmin):
     """Rows about people, read-only."""
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        refuse_unappointed(request)
+        return super().changelist_view(request, extra_context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        refuse_unappointed(request)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+
+def refuse_unappointed(request: HttpRequest) -> None:
+    """Without an appointment nobody gets further, and the attempt is recorded (policy clause 29)."""
+    if sees_people(request):
+        return
+    auditing.record(
+        AuditEntry.Operation.REFUSED, now=timezone.now(), actor=staff_member(request), system="console: no appointment"
+    )
+    raise PermissionDenied
+
 
 def sees_people(request: HttpRequest) -> bool:
     """Whether an appointment lets this request see people: asked once, the menu alone would ask ten times."""
@@ -77,8 +105,3 @@ def staff_member(request: HttpRequest) -> StaffMember:
     if not isinstance(request.user, StaffMember):
         raise TypeError("the console is open to staff only")
     return request.user
-
-
-def all_fields(model: type[models.Model], but: Iterable[str] = ()) -> list[str]:
-    """The names of a model's own columns, for a page that shows a row as it is."""
-    return [field.name for field in model._meta.fields if field.name not in set(but)]

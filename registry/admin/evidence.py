@@ -7,7 +7,7 @@ from registry.models import AuditEntry, ErasureRecord, JobRun, OutgoingMessage, 
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(EvidenceAdmin):
+class AuditEntryAdmin(PeopleAdmin):
     list_display = ["at", "actor", "system", "operation", "subject", "object_type", "object_id", "reason"]
     list_filter = ["operation"]
     list_select_related = ["actor", "subject"]
@@ -19,7 +19,7 @@ class PurgeRunAdmin(EvidenceAdmin):
 
 
 @admin.register(ErasureRecord)
-class ErasureRecordAdmin(EvidenceAdmin):
+class ErasureRecordAdmin(PeopleAdmin):
     list_display = ["datum_id", "subject", "category", "ground", "purpose", "rule_version", "at", "run"]
     list_filter = ["ground", "category"]
     list_select_related = ["subject", "category", "purpose", "run"]

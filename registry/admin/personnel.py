@@ -1,12 +1,16 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import ForeignKey
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from registry.admin.base import Audited, ConfigurationAdmin
+from registry.admin.base import Audited, ConfigurationAdmin, staff_member
 from registry.models import Appointment, StaffMember
+
+RIGHTS = ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]
 
 
 @admin.register(StaffMember)
@@ -27,6 +31,19 @@ class StaffMemberAdmin(Audited, UserAdmin):
             StaffMember.objects.filter(pk=id).update(has_one_time_password=True)
         return response
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Rights are given by a superuser, and by nobody to himself."""
+        may_give = staff_member(request).is_superuser and (obj is None or obj.pk != request.user.pk)
+        return [*self.readonly_fields, *([] if may_give else RIGHTS)]
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class AuditedGroupAdmin(Audited, GroupAdmin):
+    pass
+
 
 @admin.register(Appointment)
 class AppointmentAdmin(ConfigurationAdmin):
@@ -36,3 +53,13 @@ class AppointmentAdmin(ConfigurationAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["person", "order_number", "ordered_on", "valid_from"] if obj else []
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **options: Any) -> Any:
+        """Nobody appoints himself."""
+        field = super().formfield_for_foreignkey(db_field, request, **options)
+        if field and db_field.name == "person":
+            field.queryset = StaffMember.objects.exclude(username=request.user.get_username())
+        return field
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.person_id != request.user.pk)

@@ -1,17 +1,40 @@
-from django.contrib import admin
+from typing import Any
 
+from django.contrib import admin
+from django.db import transaction
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from registry import tasks
 from registry.admin.base import ConfigurationAdmin
 from registry.models import DataCategory, ProcessingPurpose
+
+RULE = {"clock", "term_value", "term_unit", "outcome"}
 
 
 @admin.register(DataCategory)
 class DataCategoryAdmin(ConfigurationAdmin):
     list_display = ["code", "kind", "name_kk", "name_ru", "approved_on", "order_number"]
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["code", "kind"] if obj else []  # values are found and read by them
+
 
 @admin.register(ProcessingPurpose)
 class ProcessingPurposeAdmin(ConfigurationAdmin):
     list_display = ["code", "name_kk", "name_ru", "clause", "is_public", "clock", "term_value", "term_unit", "outcome"]
     list_filter = ["is_public", "outcome"]
-    readonly_fields = ["rule_version"]
     filter_horizontal = ["categories"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fixed = ["code", "ground"] if obj and obj.processing_set.exists() else []
+        return ["rule_version", *fixed]
+
+    def save_model(self, request: HttpRequest, obj: ProcessingPurpose, form: ModelForm, change: bool) -> None:
+        if change and RULE & set(form.changed_data):
+            obj.rule_version += 1  # as the trigger does; history must note the same number
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        transaction.on_commit(lambda: tasks.wake_recount(form.instance.pk))

@@ -3,7 +3,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -16,9 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
-from registry.admin.base import AppointedOnly, PeopleAdmin, sees_people, staff_member
+from registry.admin.base import AppointedOnly, PeopleAdmin, refuse_unappointed, staff_member
 from registry.disclosure import masked, reveal
 from registry.models import DataSubject, PersonalDatum, Processing
+from registry.normalise import check_reason
 from registry.sealing import SealError
 
 
@@ -65,6 +65,7 @@ class RevealForm(forms.Form):
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
         max_length=300,
+        validators=[check_reason],
         help_text=gettext_lazy("It is written into the audit before the value is opened."),
     )
 
@@ -103,8 +104,7 @@ class DataSubjectAdmin(PeopleAdmin):
 
     def reveal_view(self, request: HttpRequest, datum_id: int) -> HttpResponse:
         """GET asks for the reason; POST opens the value for this one page."""
-        if not sees_people(request):
-            raise PermissionDenied
+        refuse_unappointed(request)
         data = PersonalDatum.objects.select_related("category", "key", "subject")
         datum = get_object_or_404(data, pk=datum_id)
         form = RevealForm(request.POST or None)

@@ -245,7 +245,7 @@ class Migration(migrations.Migration):
             name='HistoricalLegalHold',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('reason', models.CharField(max_length=300, verbose_name='reason')),
+                ('reason', models.CharField(max_length=300, validators=[registry.normalise.check_reason], verbose_name='reason')),
                 ('placed_at', models.DateTimeField(verbose_name='placed at')),
                 ('until', models.DateTimeField(blank=True, null=True, verbose_name='until')),
                 ('released_at', models.DateTimeField(blank=True, null=True, verbose_name='released at')),
@@ -401,7 +401,7 @@ class Migration(migrations.Migration):
             name='LegalHold',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(max_length=300, verbose_name='reason')),
+                ('reason', models.CharField(max_length=300, validators=[registry.normalise.check_reason], verbose_name='reason')),
                 ('placed_at', models.DateTimeField(verbose_name='placed at')),
                 ('until', models.DateTimeField(blank=True, null=True, verbose_name='until')),
                 ('released_at', models.DateTimeField(blank=True, null=True, verbose_name='released at')),

@@ -28,12 +28,13 @@ FROM registry_personaldatum datum
 JOIN registry_datasubject subject ON subject.id = datum.subject_id
 LEFT JOIN LATERAL (
     SELECT processing.purpose_id, processing.rule_version, processing.state,
-        coalesce(processing.lapses_at, 'infinity') AS until
+        least(coalesce(processing.lapses_at, 'infinity'), purpose.closes_at) AS until
     FROM registry_processing processing
+    JOIN registry_processingpurpose purpose ON purpose.id = processing.purpose_id
     JOIN registry_processingpurpose_categories needs
         ON needs.processingpurpose_id = processing.purpose_id AND needs.datacategory_id = datum.category_id
     WHERE processing.subject_id = datum.subject_id
-    ORDER BY coalesce(processing.lapses_at, 'infinity') DESC
+    ORDER BY least(coalesce(processing.lapses_at, 'infinity'), purpose.closes_at) DESC
     LIMIT 1
 ) keeper ON true
 LEFT JOIN LATERAL (
@@ -122,7 +123,7 @@ DO $$ BEGIN
         CREATE ROLE registry_app NOLOGIN;
     END IF;
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO registry_app', current_database());
-    IF current_user <> 'registry_app' THEN
+    IF NOT pg_has_role(current_user, 'registry_app', 'MEMBER') THEN
         EXECUTE format('GRANT registry_app TO %I', current_user);
     END IF;
 END $$;

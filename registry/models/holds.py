@@ -1,11 +1,14 @@
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from registry.models.operator import LegalGround
 from registry.models.subjects import DataSubject, PersonalDatum
+from registry.normalise import check_reason
 
 
 class LegalHold(models.Model):
@@ -16,7 +19,7 @@ class LegalHold(models.Model):
         PersonalDatum, models.PROTECT, null=True, blank=True, related_name="holds", verbose_name=_("personal datum")
     )
     ground = models.ForeignKey(LegalGround, models.PROTECT, verbose_name=_("legal ground"))
-    reason = models.CharField(_("reason"), max_length=300)
+    reason = models.CharField(_("reason"), max_length=300, validators=[check_reason])
     placed_at = models.DateTimeField(_("placed at"))
     placed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("placed by")
@@ -43,3 +46,9 @@ class LegalHold(models.Model):
 
     def __str__(self) -> str:
         return f"№ {self.pk}"
+
+    def clean(self) -> None:
+        if self.datum and self.datum.subject_id != self.subject_id:
+            raise ValidationError({"datum": _("This datum belongs to somebody else.")})
+        if self.until and self.until <= (self.placed_at or timezone.now()):
+            raise ValidationError({"until": _("A hold ends after it begins.")})

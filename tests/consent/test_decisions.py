@@ -1,5 +1,5 @@
-"""Who is whom, and what counts. Guarded lines broken and seen to fail: the carry-over to the confirmed person replaced by
-confirming the claim, `withdraw` without the end of processing, the CHANGED state left out."""
+"""Who is whom, and what counts. Guarded lines broken and seen to fail: the carry-over to the confirmed person replaced
+by confirming the claim, `withdraw` without the end of processing, the CHANGED state left out."""
 
 from datetime import timedelta
 
@@ -11,7 +11,15 @@ from consent.decisions import Outcome
 from consent.models import Confirmation, ConsentRecord, Wording
 from registry import purging
 from registry.keyring import keyring
-from registry.models import DataSubject, Operator, OutgoingMessage, PersonalDatum, Processing, ProcessingPurpose
+from registry.models import (
+    DataSubject,
+    LegalGround,
+    Operator,
+    OutgoingMessage,
+    PersonalDatum,
+    Processing,
+    ProcessingPurpose,
+)
 from registry.processing import may_process
 from tests.factories import DAY, EMAIL, MOMENT, PHONE, block, person, purpose, question
 
@@ -170,3 +178,31 @@ def test_a_category_no_chosen_purpose_needs_is_refused():
     with pytest.raises(ValidationError):
         question("site-news", phone=PHONE)
     assert question("site-news", "feedback", phone=PHONE)
+
+
+def test_a_letter_confirms_only_what_it_showed():
+    mine = question(phone="87015551234")
+    strangers = question(phone="87015559999", now=MOMENT + timedelta(minutes=5))
+    assert decisions.confirm(mine.pk, now=MOMENT + timedelta(minutes=6)) == Outcome.CHANGED
+    assert strangers != mine
+    assert decisions.confirm(strangers.pk, now=MOMENT + timedelta(minutes=6)) == Outcome.DONE
+
+
+def test_a_question_about_to_end_is_asked_anew():
+    first = question()
+    again = question(now=first.expires_at - timedelta(hours=1))
+    assert again != first and again.expires_at > first.expires_at + DAY
+
+
+def test_a_consent_can_be_withdrawn_whatever_became_of_its_purpose():
+    subject = person("site-news")
+    ProcessingPurpose.objects.filter(code="site-news").update(ground=LegalGround.objects.first())
+    assert decisions.withdraw(subject, None, now=MOMENT, channel=LINK) == [purpose("site-news")]
+
+
+def test_nothing_is_written_to_a_blocked_person():
+    owner = person(email=EMAIL)
+    block(owner)
+    claim = question("advertising", email=EMAIL, phone=PHONE)
+    decisions.confirm(claim.pk, now=MOMENT)
+    assert owner.data.count() == 1

@@ -1,8 +1,9 @@
 """The console leaks nothing: every page is opened by the whole cast, with a canary value behind it.
 
-Guarded lines broken and seen to fail: AppointedOnly taken off DataSubjectAdmin; the permission and the appointment taken
-out of `reveal`; the audit entry written after opening."""
+Guarded lines broken and seen to fail: the appointment taken out of AppointedOnly; the permission, the appointment and
+the reason taken out of `reveal`; the audit entry written after opening."""
 
+import logging
 from datetime import date
 
 import pytest
@@ -13,9 +14,10 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
+from config.logs import LineFormatter
 from registry import disclosure
 from registry.disclosure import reveal
-from registry.models import Appointment, AuditEntry, PersonalDatum
+from registry.models import Appointment, AuditEntry, LegalGround, Operator, PersonalDatum
 from tests.factories import EMAIL, MOMENT, PHONE, hold, person, staff
 
 pytestmark = pytest.mark.django_db
@@ -149,3 +151,82 @@ def test_the_console_has_its_own_policy_and_a_public_page_the_strictest(client):
     assert "script-src 'self'" in client.get("/admin/login/")["Content-Security-Policy"]
     assert "script-src" not in client.get("/kk/policy/")["Content-Security-Policy"]
     assert "default-src 'none'" in client.get("/admin/login/")["Content-Security-Policy"]
+
+
+def allowed_to(*codenames: str):
+    member = staff("clerk", superuser=False)
+    member.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return member
+
+
+def test_an_old_version_is_looked_at_and_not_restored(client):
+    operator = Operator.objects.get()
+    client.force_login(allowed_to("view_operator"))
+    address = reverse("admin:registry_operator_simple_history", args=[1, operator.history.first().pk])
+    assert client.get(address).status_code == 200
+    assert client.post(address, {"bin": "940140000385"}).status_code == 403
+    assert Operator.objects.get().bin == operator.bin
+
+
+def test_nobody_raises_his_own_rights(client):
+    member = allowed_to("change_staffmember", "view_staffmember", "add_appointment", "view_appointment")
+    client.force_login(member)
+    fields = {"username": "clerk", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
+    client.post(reverse("admin:registry_staffmember_change", args=[member.pk]), fields)
+    member.refresh_from_db()
+    assert not member.is_superuser
+    order = {"person": member.pk, "order_number": "1", "ordered_on": "2026-11-22", "scope": "all"}
+    answer = client.post("/admin/registry/appointment/add/", order | {"valid_from": "2026-11-22"})
+    assert answer.status_code == 200 and Appointment.objects.count() == 1
+
+
+def test_an_attempt_without_an_appointment_is_recorded(client, subject):
+    client.force_login(staff(appointed=False))
+    client.get(f"/admin/registry/datasubject/{subject.pk}/change/")
+    assert AuditEntry.objects.filter(operation="refused").count() == 1
+
+
+@pytest.mark.parametrize("reason", ["called from 8 701 555 12 34", "wrote from a@example.kz"])
+def test_a_reason_quotes_no_value(client, datum, reason):
+    client.force_login(staff())
+    assert EMAIL not in client.post(reverse("admin:reveal", args=[datum.pk]), {"reason": reason}).content.decode()
+    assert not AuditEntry.objects.filter(operation="reveal").exists()
+
+
+def test_a_hold_on_somebody_elses_datum_or_in_the_past_is_refused(client, subject, datum):
+    client.force_login(staff())
+    stranger = person(now=timezone.now())
+    fields = {"subject": stranger.pk, "ground": LegalGround.objects.first().pk, "reason": "court"}
+    for wrong in ({"datum": datum.pk}, {"until_0": "01.01.2020", "until_1": "00:00"}):
+        answer = client.post("/admin/registry/legalhold/add/", fields | wrong)
+        assert answer.status_code == 200
+        assert list(answer.context["adminform"].form.errors) == [next(iter(wrong)).removesuffix("_0")]
+    assert client.post("/admin/registry/legalhold/add/", fields).status_code == 302
+    assert stranger.holds.count() == 1
+
+
+def test_what_values_are_found_by_can_t_be_renamed(client, subject):
+    client.force_login(staff())
+    for page, pk in (("datacategory", 1), ("processingpurpose", 1)):
+        form = client.get(f"/admin/registry/{page}/{pk}/change/").context["adminform"].form
+        assert "code" not in form.fields and "kind" not in form.fields
+
+
+def test_a_one_time_password_is_not_chosen_again(client):
+    member = staff()
+    type(member).objects.update(has_one_time_password=True)
+    client.force_login(member)
+    same = {"old_password": "a long pass phrase", "new_password1": "a long pass phrase", "new_password2": "a long pass phrase"}
+    assert client.post(reverse("admin:password_change"), same).status_code == 200
+    member.refresh_from_db()
+    assert member.has_one_time_password
+
+
+def test_a_log_line_quotes_no_address_and_no_token():
+    error = ValueError(f"Invalid address {EMAIL}")
+    record = logging.LogRecord("celery", 40, "", 0, "Task failed: %(exc)s", (), (ValueError, error, None))
+    record.args = {"exc": repr(error)}
+    line = LineFormatter().format(record) + LineFormatter().format(
+        logging.LogRecord("django", 40, "", 0, f"Not Found: /{EMAIL}/{'a' * 43}/", (), None)
+    )
+    assert "Aigul" not in line and "aaaa" not in line and "ValueError" in line

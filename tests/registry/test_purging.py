@@ -4,6 +4,7 @@ the hold taken out of the view, `lapses_at` null counted as over, the key's DELE
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from registry import erasure, holds, purging
 from registry.models import (
@@ -15,6 +16,7 @@ from registry.models import (
     ProcessingPurpose,
     PurgeRun,
 )
+from registry.processing import recount
 from tests.factories import DAY, MOMENT, block, hold, keep_until, person, purpose, question, staff
 
 pytestmark = pytest.mark.django_db
@@ -173,5 +175,29 @@ def test_a_released_hold_lets_the_next_purge_take_what_it_kept():
     placed = hold(subject)
     purging.purge(MOMENT)
     holds.release(placed, by=staff(), now=MOMENT)
+    purging.purge(MOMENT)
+    assert not subject.data.exists()
+
+
+@pytest.mark.parametrize("ended", ["released", "expired"])
+def test_a_hold_on_one_datum_that_is_over_does_not_stop_the_purge(ended):
+    subject = person(now=MOMENT - DAY)
+    keep_until(subject, MOMENT - SECOND)
+    placed = hold(subject, datum=subject.data.get(), until=MOMENT - SECOND if ended == "expired" else None)
+    if ended == "released":
+        holds.release(placed, by=staff(), now=MOMENT)
+    purging.purge(MOMENT)
+    connection.check_constraints()  # as the commit would
+    assert not subject.data.exists()
+
+
+def test_a_closed_purpose_keeps_nothing_and_a_changed_one_is_counted_anew():
+    subject = person("site-news", phone="87015551234", now=MOMENT - DAY)
+    purpose("site-news").categories.remove(subject.data.get(category__code="phone").category)
+    assert purging.purge(MOMENT).data == 0  # nobody has looked again yet
+    recount(purpose("site-news").pk)
+    assert purging.purge(MOMENT).data == 1
+    ProcessingPurpose.objects.filter(code="site-news").update(closes_at=MOMENT)
+    assert recount() == 1
     purging.purge(MOMENT)
     assert not subject.data.exists()
