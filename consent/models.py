@@ -133,7 +133,8 @@ class Confirmation(models.Model):
 
 class ConsentRecordQuerySet(models.QuerySet["ConsentRecord"]):
     def asked(self) -> "ConsentRecordQuerySet":
-        return self.filter(act=ConsentRecord.Act.ASKED).select_related("purpose", "wording")
+        asked = self.filter(act=ConsentRecord.Act.ASKED)
+        return asked.select_related("purpose", "wording").order_by("purpose__position", "pk")
 
 
 class ConsentRecord(models.Model):

@@ -438,8 +438,13 @@ def test_upper_and_lower_case_are_one_address(local, domain):
 
 
 def test_look_alikes_stay_two_addresses():
-    latin, cyrillic = normalise("email", "admin@example.kz"), normalise("email", "аdmin@example.kz")
+    latin, cyrillic = normalise("email", "admin@example.kz"), normalise("email", "admin@exаmple.kz")
     assert latin.canonical != cyrillic.canonical
+
+
+def test_a_local_part_few_mail_servers_take_is_refused():
+    with pytest.raises(ValidationError):
+        normalise("email", "әсел@example.kz")
 
 
 def test_one_domain_in_two_scripts_is_one_address():
