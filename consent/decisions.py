@@ -157,6 +157,9 @@ def confirm(confirmation_id: int, *, now: datetime) -> Outcome:
     person = confirm_identity(confirmation.subject, now=now)
     if person is None:
         return Outcome.EXPIRED
+    if _has_other_data(confirmation):  # entered while this one waited for the lock
+        transaction.set_rollback(True)
+        return Outcome.CHANGED
     if person.status == DataSubject.Status.BLOCKED:
         return Outcome.BLOCKED
     shown = [record.wording for record in confirmation.records.asked() if record.wording]

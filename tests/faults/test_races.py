@@ -8,7 +8,7 @@ import random
 from threading import Event
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -46,6 +46,7 @@ def wait_until(holds):
 def waiting_for_a_lock():
     """How many connections to this database wait for a lock."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # one transaction sees one moment otherwise
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
@@ -271,6 +272,17 @@ def test_confirming_and_purging_at_once_keeps_all_or_says_too_late(turn, today):
     assert (PersonalDatum.objects.count(), run.data) == ((1, 0) if kept else (0, 1))
     assert ConsentRecord.objects.filter(act="confirmed").exists() == kept
     check_invariants()
+
+
+def test_what_is_entered_while_a_confirmation_waits_is_not_confirmed_by_it(today):
+    mine = question(phone="87015551234", now=today)
+    with transaction.atomic():
+        question(phone="87015559999", now=today + SECOND)
+        answer = start(lambda: decisions.confirm(mine.pk, now=today + 2 * SECOND))
+        wait_until(waiting_for_a_lock)
+    assert answer.finish() == Outcome.CHANGED
+    assert not ConsentRecord.objects.filter(act="confirmed").exists()
+    assert not PersonalDatum.objects.filter(standing="confirmed").exists()
 
 
 @pytest.mark.parametrize("turn", range(5))
