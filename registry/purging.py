@@ -5,8 +5,6 @@ Dangerous because it destroys without being asked. The rules:
 - One transaction per batch: take people whose moment has come (FOR UPDATE SKIP LOCKED), then, in a second statement,
   decide again and destroy. Deciding in the statement that takes the lock loses a consent given in between.
 - Killed at any moment, a batch is done or not done at all; the next run takes what is left. Nothing twice.
-- A batch does not wait for the disk, the end of the run does, for all of them: a power cut between may undo the last
-  batches whole, values and proof alike, and they are still due.
 - Any number of workers may run at once: they skip each other's people.
 - "Due" has one definition, the view behind DatumTerm; `preview` reads the same.
 - The clock is an argument; a moment later than the database's own clock is refused, or tomorrow's data would go today.
@@ -53,7 +51,6 @@ def purge(now: datetime, *, batch: int = BATCH, report: Callable[[PurgeRun], Non
 def purge_batch(run: PurgeRun, size: int) -> int:
     """One batch in one transaction; returns how many people were looked at."""
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute(TAKE, [run.as_of, size])
         subject_ids = [row[0] for row in cursor.fetchall()]
     if subject_ids:

@@ -148,7 +148,7 @@ def test_the_queries_of_a_batch_do_not_grow_with_its_people(django_assert_num_qu
     for _ in range(7):
         keep_until(person(now=MOMENT - DAY), MOMENT)
     run = PurgeRun.objects.create(started_at=MOMENT, as_of=MOMENT)
-    with django_assert_num_queries(6):  # begin, setting, take, destroy, run, end
+    with django_assert_num_queries(5):  # begin, take, destroy, run, end
         purging.purge_batch(run, 100)
 
 
