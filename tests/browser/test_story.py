@@ -1,7 +1,7 @@
 """The whole story, as its people live it: a visitor, a clerk, and the purge that leaves nothing.
 
-Guarded lines that were broken and seen to fail here: the DELETE of registry_personaldatum and of registry_datumkey in
-registry/erasure.py, and `put the value into the outbox row` tried by writing the address into last_error."""
+Broken and seen to fail here: the DELETE of registry_personaldatum in registry/erasure.py left out; the address written
+into the outbox row (last_error)."""
 
 import email
 import logging
