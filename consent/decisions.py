@@ -25,7 +25,15 @@ from registry.models import (
     ProcessingPurpose,
     StaffMember,
 )
-from registry.processing import OWN_USE, Scope, end_processing, lock_subjects, open_processing, refresh_due
+from registry.processing import (
+    OWN_USE,
+    Scope,
+    end_processing,
+    lock_subjects,
+    note_contact,
+    open_processing,
+    refresh_due,
+)
 from registry.registration import accept, confirm_identity, register
 
 CLAIM = "email"  # the category a confirmation letter goes to
@@ -231,7 +239,8 @@ def _open(
     confirmation: Confirmation | None = None,
 ) -> None:
     for text in shown:
-        open_processing(person, text.purpose, now=now, scope=scope)
+        open_processing(person, text.purpose, now=now, scope=scope, channel=channel)
+    note_contact(person, now=now)
     _append(act, person, shown, channel, now=now, scope=scope, confirmation=confirmation)
     auditing.record(AuditEntry.Operation.CONSENT, now=now, system=channel, subject_id=person.pk, about=person)
     refresh_due([person.pk])

@@ -5,6 +5,7 @@ Short sentences with the facts after a colon: names need no case endings in Kaza
 
 from hashlib import sha256
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
@@ -30,12 +31,30 @@ def compose(purpose: ProcessingPurpose, operator: Operator, language: str) -> st
 
 def term(purpose: ProcessingPurpose) -> str:
     """How long the consent lasts, in the active language."""
-    length = purpose.term_value
-    if purpose.term_unit == ProcessingPurpose.TermUnit.DAYS:
-        text = ngettext("%(n)d day from the day of consent", "%(n)d days from the day of consent", length)
+    if purpose.clock == ProcessingPurpose.Clock.FIXED and purpose.ends_on:
+        return _("until %(day)s") % {"day": date_format(purpose.ends_on, "SHORT_DATE_FORMAT")}
+    length = {"n": purpose.term_value}
+    is_days = purpose.term_unit == ProcessingPurpose.TermUnit.DAYS
+    how_long = _length(purpose.term_value, is_days=is_days) % length if purpose.term_value else ""
+    if purpose.clock == ProcessingPurpose.Clock.CONSENT_WITHDRAWN:
+        return _("until it is withdrawn; data kept after that: %(length)s") % {"length": how_long or _("not at all")}
+    if purpose.clock == ProcessingPurpose.Clock.PURPOSE_CLOSED:
+        return _("until the purpose is achieved; data kept after that: %(length)s") % {
+            "length": how_long or _("not at all")
+        }
+    if purpose.clock == ProcessingPurpose.Clock.LAST_CONTACT:
+        return _("after your last contact with us: %(length)s") % {"length": how_long}
+    if is_days:
+        text = ngettext("%(n)d day from the day of consent", "%(n)d days from the day of consent", purpose.term_value)
     else:
-        text = ngettext("%(n)d month from the day of consent", "%(n)d months from the day of consent", length)
-    return text % {"n": length}
+        text = ngettext(
+            "%(n)d month from the day of consent", "%(n)d months from the day of consent", purpose.term_value
+        )
+    return text % length
+
+
+def _length(number: int, *, is_days: bool) -> str:
+    return ngettext("%(n)d day", "%(n)d days", number) if is_days else ngettext("%(n)d month", "%(n)d months", number)
 
 
 def digest(purpose: ProcessingPurpose, policy: PolicyVersion, language: str, text: str) -> str:

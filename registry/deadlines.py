@@ -18,5 +18,9 @@ def add_months(day: date, months: int) -> date:
 def end_of_term(start: datetime, length: int, unit: str, zone: ZoneInfo) -> datetime:
     """The moment a term of `length` days or months (`unit`) that began at `start` is over."""
     first = start.astimezone(zone).date()
-    last = first + timedelta(days=length) if unit == "days" else add_months(first, length)
-    return datetime.combine(last + timedelta(days=1), time(0), tzinfo=zone)
+    return end_of_day(first + timedelta(days=length) if unit == "days" else add_months(first, length), zone)
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """24:00 local time: the first moment at which the day is over."""
+    return datetime.combine(day + timedelta(days=1), time(0), tzinfo=zone)

@@ -9,7 +9,15 @@ from typing import Any
 
 from django.db import models, transaction
 
-from registry.models import DataCategory, Deadline, LegalGround, Operator, ProcessingPurpose
+from registry.models import (
+    DataCategory,
+    Deadline,
+    LegalGround,
+    Operator,
+    ProcessingPurpose,
+    RetentionSettings,
+    SelfRetentionRule,
+)
 
 CONTENT = Path(__file__).parent / "content"
 BASED_ON_CONSENT = "consent"
@@ -21,6 +29,8 @@ def load() -> int:
     before = _count()
     if not Operator.objects.exists():
         Operator.objects.create(pk=1, **_read("operator"))
+    RetentionSettings.objects.get_or_create(pk=1)
+    _add_missing(SelfRetentionRule, _read("trace"))
     _add_missing(LegalGround, _read("ground"))
     _add_missing(DataCategory, _read("category"))
     grounds = {ground.code: ground for ground in LegalGround.objects.all()}
@@ -52,5 +62,14 @@ def _add_purpose(row: dict[str, Any], grounds: dict[str, LegalGround]) -> None:
 
 def _count() -> int:
     return sum(
-        model._default_manager.count() for model in (Operator, LegalGround, DataCategory, Deadline, ProcessingPurpose)
+        model._default_manager.count()
+        for model in (
+            Operator,
+            LegalGround,
+            DataCategory,
+            Deadline,
+            ProcessingPurpose,
+            RetentionSettings,
+            SelfRetentionRule,
+        )
     )

@@ -3,14 +3,17 @@
 Dangerous because what is destroyed here cannot come back, and what is missed here stays for ever. The rules:
 
 - Everything happens inside the caller's transaction, with the people locked by `lock_subjects` or by the purge's own
-  locking statement: keys and rows go, an ErasureRecord per datum and an audit entry per person come, or nothing does.
+  locking statement: keys and rows go, an ErasureRecord per datum, an audit entry per person and a note for the ledger
+  come, or nothing does.
 - The decision is made here, in a statement after the lock was taken. A list made before is never trusted: a consent
-  given meanwhile would be lost.
+  given meanwhile would be lost. An approved list only narrows what is due now.
 - Deleting the DatumKey destroys the value wherever its ciphertext went; the row goes as well.
 - Values are deleted with SQL, not through the ORM: `delete()` under simple-history would write what it deletes.
 - A datum under a legal hold is never destroyed; its DatumTerm says so. A hold that is over lets go of its datum.
+- Where the purpose's outcome is to depersonalise, the person is counted once (KeptCount) before the data go.
 
-Called by: registry.purging (what is due), and `erase` by the operations that act on a person's demand.
+Called by: registry.purging (what is due, or due and approved), and `erase` by the operations that act on a person's
+demand (registry.demands) and by the replay of the ledger after a restore.
 Sources: Law 94-V art. 18, policy clauses 9, 19, 25.
 """
 
@@ -18,9 +21,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 
-from registry.models import DatumTerm, DestructionGround, PurgeRun
+from registry.models import DatumTerm, DestructionGround, ErasureCertificate, PurgePreview, PurgeRun
 from registry.processing import lock_subjects
 
 # One statement, so that the view is asked once: what goes and, from what stays, when the purge must look again.
@@ -43,8 +47,9 @@ DESTROY = """
     rows AS (DELETE FROM registry_personaldatum USING doomed WHERE registry_personaldatum.id = doomed.datum_id),
     proof AS (
         INSERT INTO registry_erasurerecord
-            (datum_id, subject_id, category_id, purpose_id, rule_version, ground, run_id, at)
-        SELECT datum_id, subject_id, category_id, purpose_id, rule_version, ground, %(run)s, %(now)s FROM doomed
+            (datum_id, subject_id, category_id, purpose_id, rule_version, ground, run_id, certificate_id, at)
+        SELECT datum_id, subject_id, category_id, purpose_id, rule_version, ground, %(run)s, %(certificate)s, %(now)s
+        FROM doomed
     ),
     audit AS (
         INSERT INTO registry_auditentry
@@ -52,6 +57,32 @@ DESTROY = """
         SELECT %(now)s, %(actor)s, %(system)s, 'destroy', subject_id, 'registry.purgerun', %(run)s, '', NULL
         FROM doomed GROUP BY subject_id
     ),
+    ledger AS (
+        INSERT INTO registry_ledgerqueue (kind, numbers, at)
+        SELECT 'erased', array_agg(datum_id ORDER BY datum_id), %(now)s FROM doomed HAVING count(*) > 0
+    ),
+    ended AS MATERIALIZED (
+        SELECT processing.id, processing.purpose_id, processing.channel, subject.language,
+            date_trunc('month', processing.began_at AT TIME ZONE %(zone)s)::date AS month
+        FROM registry_processingpurpose purpose
+        JOIN registry_processing processing ON processing.purpose_id = purpose.id
+        JOIN registry_datasubject subject ON subject.id = processing.subject_id
+        WHERE purpose.outcome = 'depersonalise' AND processing.subject_id = ANY(%(subjects)s)
+            AND processing.counted_at IS NULL
+            AND (processing.state <> 'open' OR least(processing.lapses_at, purpose.closes_at) <= %(now)s)
+            AND EXISTS (
+                SELECT FROM doomed JOIN registry_processingpurpose_categories needs
+                    ON needs.datacategory_id = doomed.category_id
+                WHERE doomed.subject_id = processing.subject_id AND needs.processingpurpose_id = purpose.id
+            )
+    ),
+    counted AS (
+        INSERT INTO registry_keptcount AS kept (purpose_id, month, language, channel, slot, people)
+        SELECT purpose_id, month, language, channel, pg_backend_pid() %% 16, count(*)
+        FROM ended GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+        ON CONFLICT (purpose_id, month, language, channel, slot) DO UPDATE SET people = kept.people + excluded.people
+    ),
+    marked AS (UPDATE registry_processing SET counted_at = %(now)s FROM ended WHERE registry_processing.id = ended.id),
     finished AS (
         UPDATE registry_datasubject SET status = 'erased' FROM remaining
         WHERE registry_datasubject.id = remaining.subject_id AND is_erased AND status <> 'erased'
@@ -63,6 +94,16 @@ DESTROY = """
     SELECT (SELECT count(*) FROM doomed), (SELECT min(due_at) FROM remaining)
 """
 DUE = DESTROY.format(is_doomed="until <= %(now)s", ground="ground")
+APPROVED = DESTROY.format(
+    is_doomed="""until <= %(now)s AND EXISTS (
+        SELECT FROM registry_previewline line
+        WHERE line.preview_id = %(preview)s AND line.subject_id = registry_datumterm.subject_id
+            AND line.datum_id = registry_datumterm.datum_id AND line.ground = registry_datumterm.ground
+            AND line.purpose_id IS NOT DISTINCT FROM registry_datumterm.purpose_id
+            AND line.rule_version IS NOT DISTINCT FROM registry_datumterm.rule_version
+    )""",
+    ground="ground",
+)
 DEMANDED = DESTROY.format(
     is_doomed="datum_id = ANY(%(data)s) AND coalesce(held_until <= %(now)s, true)", ground="%(ground)s"
 )
@@ -74,27 +115,40 @@ class StillDueError(Exception):
 
 def erase_due(subject_ids: Sequence[int], *, now: datetime, run: PurgeRun) -> int:
     """Destroys what nothing keeps of these locked people at `now`; returns how many data went."""
-    values = {"subjects": list(subject_ids), "now": now, "run": run.pk, "actor": None, "system": "purge"}
-    count, next_due_at = _destroy(DUE, values)
+    count, next_due_at = _destroy(DUE, subject_ids, now, run=run.pk, system="purge")
     if next_due_at is not None and next_due_at <= now:
         raise StillDueError
     return count
 
 
+def erase_approved(subject_ids: Sequence[int], *, now: datetime, run: PurgeRun, preview: PurgePreview) -> int:
+    """Destroys what is due and stands unchanged in the approved preview; returns how many data went."""
+    return _destroy(APPROVED, subject_ids, now, run=run.pk, system="purge", preview=preview.pk)[0]
+
+
 @transaction.atomic
 def erase(
-    datum_ids: Collection[int], *, ground: DestructionGround, now: datetime, actor_id: int | None, system: str = ""
+    datum_ids: Collection[int],
+    *,
+    ground: DestructionGround,
+    now: datetime,
+    actor_id: int | None,
+    system: str = "",
+    certificate: ErasureCertificate | None = None,
+    run: PurgeRun | None = None,
 ) -> int:
     """Destroys these data, due or not, unless a hold forbids it; returns how many went. None writes nothing."""
     subject_ids = list(DatumTerm.objects.filter(pk__in=datum_ids).values_list("subject_id", flat=True).distinct())
     lock_subjects(subject_ids)
-    who = {"subjects": subject_ids, "actor": actor_id, "system": system}
-    return _destroy(DEMANDED, who | {"data": list(datum_ids), "ground": ground, "now": now, "run": None})[0]
+    values = {"actor": actor_id, "system": system, "data": list(datum_ids), "ground": ground}
+    proof = {"certificate": certificate and certificate.pk, "run": run and run.pk}
+    return _destroy(DEMANDED, subject_ids, now, **values, **proof)[0]
 
 
-def _destroy(statement: str, values: dict[str, Any]) -> tuple[int, datetime | None]:
+def _destroy(statement: str, subject_ids: Sequence[int], now: datetime, **values: Any) -> tuple[int, datetime | None]:
     """How many data went, and when the purge must look next at the first of these people."""
+    given = {"actor": None, "run": None, "certificate": None, "zone": settings.TIME_ZONE}
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(statement, given | values | {"subjects": list(subject_ids), "now": now})
         count, next_due_at = cursor.fetchone()
     return count, next_due_at

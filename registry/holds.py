@@ -6,6 +6,7 @@ from django.db import transaction
 
 from registry import auditing
 from registry.models import AuditEntry, LegalHold, StaffMember
+from registry.normalise import check_given
 from registry.processing import lock_subjects, refresh_due
 
 
@@ -21,15 +22,16 @@ def place(hold: LegalHold, *, by: StaffMember, now: datetime) -> LegalHold:
 
 
 @transaction.atomic
-def release(hold: LegalHold, *, by: StaffMember, now: datetime) -> bool:
-    """Ends a hold; False if it was released before. What it deferred is due at the next purge."""
+def release(hold: LegalHold, *, by: StaffMember, reason: str, now: datetime) -> bool:
+    """Ends a hold; False if it was released before. What it deferred is due at the next purge. ValidationError."""
+    check_given(reason)
     lock_subjects([hold.subject_id])
     hold.refresh_from_db()
     if hold.released_at:
         return False
-    hold.released_at, hold.released_by = now, by
+    hold.released_at, hold.released_by, hold.release_reason = now, by, reason
     hold.save()
-    _finish(hold, by, now, "")
+    _finish(hold, by, now, reason)
     return True
 
 

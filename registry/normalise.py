@@ -88,6 +88,13 @@ def check_reason(text: str) -> None:
         raise ValidationError(_("Name no address and no number here: a reason is kept for ever."), code="reason")
 
 
+def check_given(reason: str) -> None:
+    """Raises ValidationError unless a reason is given and quotes nothing."""
+    if not reason.strip():
+        raise ValidationError(_("Give a reason."), code="reason")
+    check_reason(reason)
+
+
 def check_bin(number: str) -> None:
     """Raises ValidationError unless this is a BIN or IIN: 12 digits, check digit (Orders 423 and 521 of 2023)."""
     if not (number.isascii() and number.isdigit() and len(number) == 12 and int(number)):

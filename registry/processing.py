@@ -77,13 +77,19 @@ def may_process(subject: DataSubject, purpose: ProcessingPurpose, now: datetime)
 
 
 def open_processing(
-    subject: DataSubject, purpose: ProcessingPurpose, *, now: datetime, scope: Scope = OWN_USE
+    subject: DataSubject, purpose: ProcessingPurpose, *, now: datetime, scope: Scope = OWN_USE, channel: str = ""
 ) -> Processing:
-    """Opens or renews; the person is locked by the caller. The term runs from `now`, under the rule in force."""
+    """Opens or renews; the person is locked by the caller. The term runs under the rule in force, from `now` if opening
+    starts its clock."""
+    term_from = now if purpose.starts_with_opening() else None
+    lapse = purpose.lapse(term_from)
     values = {
         "state": Processing.State.OPEN,
         "began_at": now,
-        "lapses_at": purpose.end_of_term(now),
+        "term_from": term_from,
+        "lapses_at": lapse and max(lapse, now),
+        "channel": channel,
+        "counted_at": None,
         "rule_version": purpose.rule_version,
         "third_parties": scope.third_parties,
         "cross_border": scope.cross_border,
@@ -95,11 +101,32 @@ def open_processing(
 def end_processing(
     subject: DataSubject, purposes: Iterable[ProcessingPurpose], state: Processing.State, *, now: datetime
 ) -> list[Processing]:
-    """Ends what is still open and not lapsed, at once; returns it. The person is locked by the caller."""
+    """Ends what is still open and not lapsed, at once; returns it. The person is locked by the caller.
+
+    Nothing may be used any more. What is kept goes at once as well, unless this very event starts the purpose's term.
+    """
     still_open = Processing.objects.filter(subject=subject, purpose__in=purposes, state=Processing.State.OPEN)
-    ended = [processing for processing in still_open if processing.lapses_at is None or processing.lapses_at > now]
+    ended = [
+        processing
+        for processing in still_open.select_related("purpose")
+        if processing.lapses_at is None or processing.lapses_at > now
+    ]
     for processing in ended:
+        at = max(now, processing.began_at)
+        starts_term = processing.purpose.clock == state  # "consent withdrawn" and "request closed" are clocks too
+        processing.term_from = at if starts_term else processing.term_from
+        processing.lapses_at = (starts_term and processing.purpose.lapse(at)) or at
         processing.state = state
-        processing.lapses_at = max(now, processing.began_at)
         processing.save()
     return ended
+
+
+def note_contact(subject: DataSubject, *, now: datetime) -> int:
+    """The person was in contact: terms that count from the last contact begin anew; how many. Locked by the caller."""
+    counting = Processing.objects.live(now).filter(subject=subject, purpose__clock=ProcessingPurpose.Clock.LAST_CONTACT)
+    later = [processing for processing in counting.select_related("purpose") if (processing.term_from or now) < now]
+    for processing in later:
+        processing.term_from = now
+        processing.lapses_at = processing.purpose.lapse(now)
+        processing.save()
+    return len(later)

@@ -8,19 +8,14 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from registry import jobs, mail, processing, purging
+from registry import approving, jobs, mail, processing
 
 logger = logging.getLogger(__name__)
 
 
 @shared_task
 def purge() -> None:
-    jobs.run_job("purge", _purge)
-
-
-def _purge(now: datetime) -> str:
-    run = purging.purge(now)
-    return f"{run.subjects} people, {run.data} data"
+    jobs.run_job("purge", approving.daily)
 
 
 @shared_task

@@ -25,7 +25,8 @@ settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 APPLICATION = dict(settings.DATABASES["default"])
 SHIPPED = (
     "django_", "auth_", "registry_operator", "registry_legalground", "registry_datacategory", "registry_deadline",
-    "registry_processingpurpose", "registry_sealingkey", "consent_policyversion", "registry_historicaloperator",
+    "registry_processingpurpose", "registry_sealingkey", "registry_retentionsettings", "registry_selfretentionrule",
+    "registry_historicalretentionsettings", "registry_historicalselfretentionrule", "consent_policyversion", "registry_historicaloperator",
     "registry_historicallegalground", "registry_historicaldatacategory", "registry_historicaldeadline",
     "registry_historicalprocessingpurpose", "consent_historicalpolicyversion",
 )  # fmt: skip

@@ -33,7 +33,7 @@ class LegalHoldAdmin(PeopleAdmin):
 
     @admin.action(description=gettext_lazy("Release the chosen holds"), permissions=["release"])
     def release(self, request: HttpRequest, queryset: QuerySet[LegalHold]) -> None:
-        released = [holds.release(hold, by=staff_member(request), now=timezone.now()) for hold in queryset]
+        released = [holds.release(hold, by=staff_member(request), reason="-", now=timezone.now()) for hold in queryset]
         messages.success(request, _("Holds released: %(n)d") % {"n": sum(released)})
 
     def has_release_permission(self, request: HttpRequest) -> bool:

@@ -20,6 +20,8 @@ class AuditEntry(models.Model):
         HOLD = "hold", _("hold placed or released")
         BLOCK = "block", _("blocked or unblocked")
         DESTROY = "destroy", _("destruction")
+        APPROVE = "approve", _("approval asked, given or refused")
+        EXPORT = "export", _("list taken out")
         REFUSED = "refused", _("refused attempt")
         CONFIGURE = "configure", _("settings changed")
         SIGN_IN = "sign_in", _("sign-in")

@@ -29,6 +29,9 @@ class LegalHold(models.Model):
     released_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("released by")
     )
+    release_reason = models.CharField(
+        _("reason of the release"), max_length=300, blank=True, db_default="", validators=[check_reason]
+    )
 
     history = HistoricalRecords()
 

@@ -21,11 +21,16 @@ class ProcessingQuerySet(models.QuerySet["Processing"]):
             subject__status__in=[DataSubject.Status.ACTIVE, DataSubject.Status.PENDING],
         )
 
+    def without_an_end(self) -> "ProcessingQuerySet":
+        """Open processing whose end nobody knows: what starts its term has not happened, and nothing else ends it."""
+        return self.filter(state=Processing.State.OPEN, lapses_at=None, purpose__closes_at=None)
+
 
 class Processing(models.Model):
     """ "This person's data are processed for this purpose." The current state, written only by registry.processing.
 
-    `lapses_at` is the end of keeping; null means that no date is known yet, and the data stay.
+    `lapses_at` is the end of keeping; null means that no date is known yet, and the data stay. `term_from` is the event
+    the term counts from; null means that it has not happened yet.
     """
 
     class State(models.TextChoices):
@@ -40,13 +45,16 @@ class Processing(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.OPEN)
     began_at = models.DateTimeField(_("began at"))
     lapses_at = models.DateTimeField(_("lapses at"), null=True, blank=True)
+    term_from = models.DateTimeField(_("term counts from"), null=True, blank=True)
     rule_version = models.PositiveIntegerField(_("version of the retention rule"))
+    channel = models.CharField(_("channel"), max_length=10, blank=True, db_default="")
+    counted_at = models.DateTimeField(_("counted without the person at"), null=True, editable=False)
     third_parties = models.BooleanField(_("may be given to third parties"), default=False)
     cross_border = models.BooleanField(_("may be sent abroad"), default=False)
     public_sources = models.BooleanField(_("may be published"), default=False)
 
     objects = ProcessingQuerySet.as_manager()
-    history = HistoricalRecords()
+    history = HistoricalRecords(excluded_fields=["counted_at"])
 
     class Meta:
         verbose_name = _("processing")

@@ -3,8 +3,9 @@ from datetime import datetime
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.certificates import ErasureCertificate
 from registry.models.purposes import DataCategory, ProcessingPurpose
-from registry.models.subjects import DataSubject, PersonalDatum
+from registry.models.subjects import DataSubject, PersonalDatum, RetentionDue
 
 
 class DestructionGround(models.TextChoices):
@@ -21,8 +22,9 @@ class DestructionGround(models.TextChoices):
 
 class DatumTermQuerySet(models.QuerySet["DatumTerm"]):
     def due(self, now: datetime) -> "DatumTermQuerySet":
-        """Data that nothing keeps any more. `until` is null where no end is known: those stay."""
-        return self.filter(until__lte=now)
+        """Data, of people whose turn it is, that nothing keeps. `until` is null where no end is known: those stay."""
+        queue = RetentionDue.objects.filter(due_at__lte=now)
+        return self.filter(until__lte=now, subject__in=queue.values("pk"))
 
 
 class DatumTerm(models.Model):
@@ -92,6 +94,14 @@ class ErasureRecord(models.Model):
     rule_version = models.PositiveIntegerField(_("version of the retention rule"), null=True)
     ground = models.CharField(_("ground"), max_length=12, choices=DestructionGround)
     run = models.ForeignKey(PurgeRun, models.PROTECT, null=True, db_constraint=False, verbose_name=_("purge run"))
+    certificate = models.ForeignKey(
+        ErasureCertificate,
+        models.PROTECT,
+        null=True,
+        db_constraint=False,
+        related_name="records",
+        verbose_name=_("erasure certificate"),
+    )
     at = models.DateTimeField(_("at"))
 
     class Meta:

@@ -172,12 +172,14 @@ class DatumKey(models.Model):
 
 
 class SealingKey(models.Model):
-    """A named key wrapped by a master key: the blind index, the links, and the canary that tells a right master key."""
+    """A named key wrapped by a master key: the blind index, the links, the memory of erased people, and the canary that
+    tells a right master key."""
 
     class Name(models.TextChoices):
         CANARY = "canary"
         INDEX = "index"
         LINKS = "links"
+        MEMORY = "memory"
 
     name = models.CharField(max_length=20, choices=Name, primary_key=True)
     wrapped = models.BinaryField()

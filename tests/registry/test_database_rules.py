@@ -12,7 +12,16 @@ from django.db.utils import DatabaseError, ProgrammingError
 from consent import policy
 from consent.models import PolicyVersion
 from registry import holds, purging
-from registry.models import Appointment, DataSubject, LegalHold, PersonalDatum, ProcessingPurpose, PurgeRun
+from registry.models import (
+    Appointment,
+    DataSubject,
+    LegalHold,
+    PersonalDatum,
+    ProcessingPurpose,
+    PurgeRun,
+    RetentionSettings,
+    SelfRetentionRule,
+)  # fmt: skip
 from registry.registration import create_subject
 from tests.conftest import owner_connection
 from tests.factories import DAY, EMAIL, MOMENT, hold, keep_until, person, purpose, question, staff
@@ -24,7 +33,8 @@ EVIDENCE = [
     "registry_historicaloperator", "registry_historicallegalground", "registry_historicaldatacategory",
     "registry_historicaldeadline", "registry_historicalprocessingpurpose",
     "registry_historicalprocessingpurpose_categories", "registry_historicalprocessing", "registry_historicallegalhold",
-    "registry_historicalappointment", "consent_historicalpolicyversion",
+    "registry_historicalappointment", "consent_historicalpolicyversion", "registry_historicalretentionsettings",
+    "registry_historicalselfretentionrule",
 ]  # fmt: skip
 NEVER_DELETED = ["registry_datasubject", "registry_staffmember"]
 
@@ -36,8 +46,10 @@ def a_row_everywhere():
     Appointment.objects.get().save()
     subject = person(email=EMAIL, now=MOMENT - DAY)
     ground = hold(subject).ground
-    holds.release(LegalHold.objects.get(), by=member, now=MOMENT)
+    holds.release(LegalHold.objects.get(), by=member, reason="over", now=MOMENT)
     ground.save()
+    RetentionSettings.objects.get().save()
+    SelfRetentionRule.objects.all()[0].save()
     keep_until(subject, MOMENT)
     purging.purge(MOMENT)
     for table in EVIDENCE:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from registry import erasure, holds, purging
+from registry import erasure, holds, previewing, purging
 from registry.models import (
     DataSubject,
     DatumKey,
@@ -134,9 +134,9 @@ def test_a_second_run_does_nothing():
 def test_the_preview_is_what_goes_and_changes_nothing():
     for day in range(4):
         keep_until(person(now=MOMENT - DAY), MOMENT + (day - 1) * DAY)
-    preview = purging.preview(MOMENT)
+    preview = previewing.summarise(previewing.lines(MOMENT))
     assert PersonalDatum.objects.count() == 4
-    assert preview.total() == purging.purge(MOMENT).data == 2
+    assert preview.data == purging.purge(MOMENT).data == 2
 
 
 def test_a_moment_that_has_not_come_is_refused():
@@ -174,7 +174,7 @@ def test_a_released_hold_lets_the_next_purge_take_what_it_kept():
     keep_until(subject, MOMENT)
     placed = hold(subject)
     purging.purge(MOMENT)
-    holds.release(placed, by=staff(), now=MOMENT)
+    holds.release(placed, by=staff(), reason="over", now=MOMENT)
     purging.purge(MOMENT)
     assert not subject.data.exists()
 
@@ -185,7 +185,7 @@ def test_a_hold_on_one_datum_that_is_over_does_not_stop_the_purge(ended):
     keep_until(subject, MOMENT - SECOND)
     placed = hold(subject, datum=subject.data.get(), until=MOMENT - SECOND if ended == "expired" else None)
     if ended == "released":
-        holds.release(placed, by=staff(), now=MOMENT)
+        holds.release(placed, by=staff(), reason="over", now=MOMENT)
     purging.purge(MOMENT)
     connection.check_constraints()  # as the commit would
     assert not subject.data.exists()
