@@ -64,6 +64,8 @@ class RuleChange(models.Model):
     Nothing changes before `effective_at`; until then it can be taken back.
     """
 
+    RULE = ("clock", "term_value", "term_unit", "ends_on", "outcome")
+
     class State(models.TextChoices):
         PROPOSED = "proposed", _("waits for a second person")
         APPROVED = "approved", _("approved, not in effect yet")
@@ -127,6 +129,14 @@ class RuleChange(models.Model):
     def clean(self) -> None:
         if self.clock == ProcessingPurpose.Clock.FIXED and not self.ends_on:
             raise ValidationError({"ends_on": _("A fixed term needs its date.")})
+
+    def category_ids(self) -> set[int]:
+        return set(self.categories.values_list("pk", flat=True))
+
+    def rule_is_set(self, category_ids: set[int]) -> bool:
+        """Whether the purpose has this rule and needs these categories already."""
+        is_same = all(getattr(self.purpose, field) == getattr(self, field) for field in self.RULE)
+        return is_same and set(self.purpose.categories.values_list("pk", flat=True)) == category_ids
 
 
 class SelfRetentionRule(models.Model):
