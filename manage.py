@@ -1,10 +1,11 @@
 #!/usr/bin/env python
-"""Django's command line. Commands that change the schema connect as the owner, everything else as the application."""
+"""Django's command line. Commands that change the schema or set its counters connect as the owner, everything else as
+the application."""
 
 import os
 import sys
 
-OWNER_COMMANDS = {"migrate", "makemigrations", "flush", "dbshell"}
+OWNER_COMMANDS = {"migrate", "makemigrations", "flush", "dbshell", "replay_erasures"}
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """`./run bench purge [--size small|full]`: the retention engine against one giant statement of the same work.
 
-On identical copies of the same people, in turn and in changing order: the giant statement (the limit), and
-registry.purging.purge with one and with two worker processes, as the application's role. Then a writer of consents,
-alone and beside a purge. After each the database is compared with what had to go.
+On identical copies of the same people, in turn and in changing order: the giant statement (the limit), and the daily
+run (registry.approving.daily: brake, records, audit, counts, queue of the ledger) with one and with two worker
+processes, as the application's role, and what was previewed and approved before. Then a writer of consents, alone and
+beside a purge. After each the database is compared with what had to go.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from benchmarks.support.people import Population, fill
 from benchmarks.support.purge_ways import WAYS, Measured, Waits, measure, measure_writer
 from benchmarks.support.terminal import say
 
-GIANT, ONE, TWO = WAYS
+GIANT, ONE, TWO, APPROVED = WAYS
 HEADS = ("people, way", "people/s", "seconds", "WAL/person", "buffers/person", "longest ms", "of the giant")
 
 
@@ -135,10 +136,11 @@ def _figures(size: Size, results: list[Results], waits: tuple[Waits, Waits]) -> 
     for each in results:
         people = each.population.people
         wal = each.middle(ONE, "wal") / each.middle(GIANT, "wal")
-        longest = max(measured.longest for way in (ONE, TWO) for measured in each.ways[way])
+        longest = max(measured.longest for way in (ONE, TWO, APPROVED) for measured in each.ways[way])
         figures += [
             Figure(f"one-worker-to-giant@{people}", each.ratio(ONE), ">=", 0.8, timed),
             Figure(f"two-workers-to-giant@{people}", each.ratio(TWO), ">=", 1.4, timed),
+            Figure(f"approved-to-giant@{people}", each.ratio(APPROVED), ">=", 0.7, timed),
             Figure(f"wal-to-giant@{people}", wal, "<=", 1.2),
             Figure(f"longest-batch-seconds@{people}", longest, "<=", 0.5, timed),
         ]

@@ -16,9 +16,13 @@ app.autodiscover_tasks()
 
 # Hours are UTC: 22:10 is 03:10 in Almaty.
 app.conf.beat_schedule = {
+    "apply-rules": {"task": "registry.tasks.apply_rules", "schedule": crontab(hour=21, minute=20)},
     "recount": {"task": "registry.tasks.recount", "schedule": crontab(hour=21, minute=40)},
     "purge": {"task": "registry.tasks.purge", "schedule": crontab(hour=22, minute=10)},
+    "self-retention": {"task": "registry.tasks.self_retention", "schedule": crontab(hour=22, minute=40)},
     "expire-unconfirmed": {"task": "consent.tasks.expire_unconfirmed", "schedule": crontab(minute=5)},
+    "finish-erasures": {"task": "registry.tasks.finish_erasures", "schedule": 300.0},
     "send-mail": {"task": "registry.tasks.send_mail", "schedule": 60.0},
+    "write-ledger": {"task": "registry.tasks.write_ledger", "schedule": 60.0},
     "watchdog": {"task": "registry.tasks.watchdog", "schedule": crontab(minute="*/10")},
 }

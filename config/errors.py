@@ -32,7 +32,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
-    response = _page(request, 503, _("Temporarily unavailable"), _("Nothing was saved. Try again later."))
+    return _later(request, _("Nothing was saved. Try again later."))
+
+
+def recovering(request: HttpRequest) -> HttpResponse:
+    return _later(request, _("The registry is being brought up to date after a restore. Try again later."))
+
+
+def _later(request: HttpRequest, text: str) -> HttpResponse:
+    response = _page(request, 503, _("Temporarily unavailable"), text)
     response["Retry-After"] = "300"
     return response
 

@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from simple_history.middleware import HistoryRequestMiddleware
 
-from config.errors import too_large, unavailable
-from registry.keyring import Sealed, keyring
+from config.errors import recovering, too_large, unavailable
+from registry.keyring import Sealed
+from registry.recovery import Recovering, must_be_ready
 
 CONSOLE = "/admin/"
 LARGEST_FORM = 64 * 1024  # bytes, on a public page
@@ -55,7 +56,8 @@ def ConsoleHistoryMiddleware(get_response: GetResponse) -> GetResponse:  # noqa:
 
 
 class SealedStateMiddleware:
-    """Without the right master key nothing is served but 503 and /healthz, and nothing is written."""
+    """Without the right master key, or with a database older than the erasure ledger, nothing is served but 503 and
+    /healthz, and nothing is written."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -63,7 +65,9 @@ class SealedStateMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path != "/healthz":
             try:
-                keyring()
+                must_be_ready()
+            except Recovering:
+                return recovering(request)
             except (Sealed, OperationalError, InterfaceError):
                 return unavailable(request)
         return self.get_response(request)

@@ -123,6 +123,9 @@ else:
 MASTER_KEYS = os.environ.get("MASTER_KEYS", "")
 MASTER_KEYS_FILE = Path(os.environ.get("MASTER_KEYS_FILE") or HOME / "master.keys")
 
+# --- the erasure ledger: where a restore of the database does not reach -------------------------------------------
+LEDGER_FILE = Path(os.environ.get("LEDGER_FILE") or HOME / "ledger" / "erasures.jsonl")
+
 # --- people who work here -----------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "registry.StaffMember"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]

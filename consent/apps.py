@@ -10,3 +10,4 @@ class ConsentConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("consent.letters")  # tells the outbox how its letters are written
+        import_module("consent.traces")  # tells self-retention what consent keeps

@@ -17,9 +17,10 @@ from consent.decisions import Outcome
 from consent.forms import ConsentForm
 from consent.models import Confirmation, ConsentRecord, PolicyVersion
 from consent.policy import blocks
-from registry.keyring import Sealed, keyring
+from registry.keyring import Sealed
 from registry.models import DataSubject, Operator, ProcessingPurpose
 from registry.normalise import normalise
+from registry.recovery import Recovering, must_be_ready
 from registry.tasks import wake_mail
 
 STATUS = {Outcome.EXPIRED: 410, Outcome.CHANGED: 409, Outcome.BLOCKED: 409}
@@ -27,13 +28,13 @@ STATUS = {Outcome.EXPIRED: 410, Outcome.CHANGED: 409, Outcome.BLOCKED: 409}
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 `ok` if the database answers and the keys open, else 503; nothing else."""
+    """200 `ok` if the database answers, is up to date and its keys open, else 503; nothing else."""
     try:
         connection.ensure_connection()
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        keyring()
-    except (DatabaseFailure, Sealed):
+        must_be_ready()
+    except (DatabaseFailure, Sealed, Recovering):
         return HttpResponse("unavailable", status=503, content_type="text/plain")
     return HttpResponse("ok", content_type="text/plain")
 

@@ -32,7 +32,7 @@ def compose(purpose: ProcessingPurpose, operator: Operator, language: str) -> st
 def term(purpose: ProcessingPurpose) -> str:
     """How long the consent lasts, in the active language."""
     if purpose.clock == ProcessingPurpose.Clock.FIXED and purpose.ends_on:
-        return _("until %(day)s") % {"day": date_format(purpose.ends_on, "SHORT_DATE_FORMAT")}
+        return _("until %(day)s, that day included") % {"day": date_format(purpose.ends_on, "SHORT_DATE_FORMAT")}
     length = {"n": purpose.term_value}
     is_days = purpose.term_unit == ProcessingPurpose.TermUnit.DAYS
     how_long = _length(purpose.term_value, is_days=is_days) % length if purpose.term_value else ""

@@ -9,11 +9,13 @@ Called by: registry.tasks (every day), the `purge` command, the console.
 Sources: policy clauses 9, 25, 29.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -134,14 +136,31 @@ def carry_out(
     preview: PurgePreview, *, by: StaffMember | None, now: datetime, batch: int = BATCH, report: Report = quiet
 ) -> PurgeRun:
     """Destroys what was approved and is unchanged. `by` is a third person, or nobody: the nightly job."""
-    run = _begin(preview, by, now)
-    run = purge_approved(preview, run, batch=batch, report=report)
-    PurgePreview.objects.filter(pk=preview.pk, state=State.APPROVED).update(state=State.DONE)
+    run = begin(preview, by=by, now=now)
+    with _alone(preview) as is_ours:
+        if is_ours and PurgePreview.objects.filter(pk=preview.pk, state=State.APPROVED).exists():
+            run = purge_approved(preview, run, batch=batch, report=report)
+            PurgePreview.objects.filter(pk=preview.pk, state=State.APPROVED).update(state=State.DONE)
     return run
 
 
+@contextmanager
+def _alone(preview: PurgePreview) -> Iterator[bool]:
+    """Whether nobody else carries this preview out at the moment; then nobody else will until we are done."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('registry.purgepreview'), %s)", [preview.pk])
+        is_ours = bool(cursor.fetchone()[0])
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtext('registry.purgepreview'), %s)", [preview.pk])
+
+
 @transaction.atomic
-def _begin(preview: PurgePreview, by: StaffMember | None, now: datetime) -> PurgeRun:
+def begin(preview: PurgePreview, *, by: StaffMember | None, now: datetime) -> PurgeRun:
+    """Opens the run of an approved preview, once; the job carries it on. ValidationError, PermissionDenied."""
     taken = _taken(preview, by, "registry.request_purge", State.APPROVED)
     if taken.run is not None:
         return taken.run  # begun and interrupted: it goes on

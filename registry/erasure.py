@@ -9,11 +9,13 @@ Dangerous because what is destroyed here cannot come back, and what is missed he
   given meanwhile would be lost. An approved list only narrows what is due now.
 - Deleting the DatumKey destroys the value wherever its ciphertext went; the row goes as well.
 - Values are deleted with SQL, not through the ORM: `delete()` under simple-history would write what it deletes.
-- A datum under a legal hold is never destroyed; its DatumTerm says so. A hold that is over lets go of its datum.
+- A datum under a legal hold is never destroyed; its DatumTerm says so. A hold that is over lets go of its datum. One
+  exception: what the ledger proves destroyed is destroyed again in a restored database, which may know only holds
+  released since. A hold on that very datum ends with it; a hold on the person stays for the rest.
 - Where the purpose's outcome is to depersonalise, the person is counted once (KeptCount) before the data go.
 
 Called by: registry.purging (what is due, or due and approved), and `erase` by the operations that act on a person's
-demand (registry.demands) and by the replay of the ledger after a restore.
+demand (registry.demands), `erase_again` by the replay of the ledger after a restore (consent.recovery).
 Sources: Law 94-V art. 18, policy clauses 9, 19, 25.
 """
 
@@ -41,7 +43,7 @@ DESTROY = """
         FROM unnest(%(subjects)s::bigint[]) AS subject_id LEFT JOIN term USING (subject_id) GROUP BY subject_id
     ),
     released AS (
-        UPDATE registry_legalhold SET datum_id = NULL FROM doomed WHERE registry_legalhold.datum_id = doomed.datum_id
+        UPDATE registry_legalhold SET {release} FROM doomed WHERE registry_legalhold.datum_id = doomed.datum_id
     ),
     keys AS (DELETE FROM registry_datumkey USING doomed WHERE registry_datumkey.datum_id = doomed.datum_id),
     rows AS (DELETE FROM registry_personaldatum USING doomed WHERE registry_personaldatum.id = doomed.datum_id),
@@ -93,7 +95,8 @@ DESTROY = """
     )
     SELECT (SELECT count(*) FROM doomed), (SELECT min(due_at) FROM remaining)
 """
-DUE = DESTROY.format(is_doomed="until <= %(now)s", ground="ground")
+LET_GO = "datum_id = NULL"
+DUE = DESTROY.format(is_doomed="until <= %(now)s", ground="ground", release=LET_GO)
 APPROVED = DESTROY.format(
     is_doomed="""until <= %(now)s AND EXISTS (
         SELECT FROM registry_previewline line
@@ -103,9 +106,16 @@ APPROVED = DESTROY.format(
             AND line.rule_version IS NOT DISTINCT FROM registry_datumterm.rule_version
     )""",
     ground="ground",
+    release=LET_GO,
 )
 DEMANDED = DESTROY.format(
-    is_doomed="datum_id = ANY(%(data)s) AND coalesce(held_until <= %(now)s, true)", ground="%(ground)s"
+    is_doomed="datum_id = ANY(%(data)s) AND coalesce(held_until <= %(now)s, true)", ground="%(ground)s", release=LET_GO
+)
+# Without its datum a hold is one on the whole person, so it must not stand any longer.
+REPLAYED = DESTROY.format(
+    is_doomed="datum_id = ANY(%(data)s)",
+    ground="%(ground)s",
+    release="datum_id = NULL, released_at = coalesce(released_at, %(now)s)",
 )
 
 
@@ -138,11 +148,21 @@ def erase(
     run: PurgeRun | None = None,
 ) -> int:
     """Destroys these data, due or not, unless a hold forbids it; returns how many went. None writes nothing."""
+    values = {"actor": actor_id, "system": system, "ground": ground}
+    proof = {"certificate": certificate and certificate.pk, "run": run and run.pk}
+    return _erase(DEMANDED, datum_ids, now, **values, **proof)
+
+
+@transaction.atomic
+def erase_again(datum_ids: Collection[int], *, ground: DestructionGround, now: datetime) -> int:
+    """Destroys what the ledger says was destroyed, in a database restored from before; returns how many went."""
+    return _erase(REPLAYED, datum_ids, now, ground=ground, system="replay")
+
+
+def _erase(statement: str, datum_ids: Collection[int], now: datetime, **values: Any) -> int:
     subject_ids = list(DatumTerm.objects.filter(pk__in=datum_ids).values_list("subject_id", flat=True).distinct())
     lock_subjects(subject_ids)
-    values = {"actor": actor_id, "system": system, "data": list(datum_ids), "ground": ground}
-    proof = {"certificate": certificate and certificate.pk, "run": run and run.pk}
-    return _destroy(DEMANDED, subject_ids, now, **values, **proof)[0]
+    return _destroy(statement, subject_ids, now, data=list(datum_ids), **values)[0]
 
 
 def _destroy(statement: str, subject_ids: Sequence[int], now: datetime, **values: Any) -> tuple[int, datetime | None]:

@@ -1,4 +1,4 @@
-"""Periodic jobs: visible, one at a time each, never while the registry is sealed."""
+"""Periodic jobs: visible, one at a time each, never while the registry is sealed or in recovery mode."""
 
 import logging
 from collections.abc import Callable
@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from registry.keyring import Sealed, keyring
+from registry.keyring import Sealed
 from registry.models import JobRun
+from registry.recovery import Recovering, must_be_ready
 
 logger = logging.getLogger(__name__)
 
@@ -16,17 +17,24 @@ logger = logging.getLogger(__name__)
 LATE_AFTER = {
     "purge": timedelta(hours=26),
     "recount": timedelta(hours=26),
+    "apply_rules": timedelta(hours=26),
+    "self_retention": timedelta(hours=26),
     "expire_unconfirmed": timedelta(hours=3),
+    "finish_erasures": timedelta(hours=1),
     "send_mail": timedelta(minutes=15),
+    "write_ledger": timedelta(minutes=15),
 }
 
 
 def run_job(name: str, work: Callable[[datetime], object]) -> None:
-    """Runs `work(now)` and notes when and with what outcome. Skips if sealed, or if the same job runs elsewhere."""
+    """Runs `work(now)` and notes when and with what outcome. Skips if not ready, or if it runs elsewhere."""
     try:
-        keyring()
+        must_be_ready()
     except Sealed:
         logger.error("job %s not run: the registry is sealed", name)
+        return
+    except Recovering as recovering:
+        logger.error("job %s not run, RECOVERY: %s", name, recovering)
         return
     if not _take(name):
         logger.info("job %s not run: it is running elsewhere", name)

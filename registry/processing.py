@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from registry.models import DataSubject, Processing, ProcessingPurpose, RetentionDue
+from registry.models import DataSubject, LedgerQueue, Processing, ProcessingPurpose, RetentionDue
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,17 @@ def end_processing(
         processing.lapses_at = (starts_term and processing.purpose.lapse(at)) or at
         processing.state = state
         processing.save()
+    if state == Processing.State.WITHDRAWN:
+        _queue_for_the_ledger(ended, now)
     return ended
+
+
+def _queue_for_the_ledger(withdrawn: list[Processing], now: datetime) -> None:
+    """At a moment when all of it had begun: what begins later is another consent, and a replay leaves it."""
+    if withdrawn:
+        at = max(now, *(processing.began_at for processing in withdrawn))
+        numbers = [processing.pk for processing in withdrawn]
+        LedgerQueue.objects.create(kind=LedgerQueue.Kind.WITHDRAWN, numbers=numbers, at=at)
 
 
 def note_contact(subject: DataSubject, *, now: datetime) -> int:

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from registry import auditing
+from registry import auditing, memory
 from registry.keyring import keyring
 from registry.models import AuditEntry, DataCategory, DataSubject, PersonalDatum, ProcessingPurpose, RetentionDue
 from registry.normalise import Normalised, normalise
@@ -129,13 +129,28 @@ def confirm_identity(claimant: DataSubject, *, now: datetime) -> DataSubject | N
         return _still_there(claimant)
     if known and (owner := DataSubject.objects.filter(pk=known.subject_id, data=known.pk).first()):
         if owner.status != DataSubject.Status.BLOCKED:
+            _keep_again(owner, claim)
+            _forget_suppression(claim)
             _carry_over(claimant, owner, now)
         return owner
     claim.standing, claim.confirmed_at = PersonalDatum.Standing.CONFIRMED, now
     claim.save(update_fields=["standing", "confirmed_at"])
+    _keep_again(claimant, claim)
+    _forget_suppression(claim)
     claimant.status = DataSubject.Status.ACTIVE
     claimant.save(update_fields=["status"])
     return claimant
+
+
+def _keep_again(owner: DataSubject, entered: PersonalDatum) -> None:
+    """What is confirmed anew takes back a demanded erasure that a hold has put off: its purposes decide again."""
+    owner.data.live().filter(index=entered.index, keep_until__isnull=False).update(keep_until=None)
+
+
+def _forget_suppression(claim: PersonalDatum) -> None:
+    """Whoever confirms an address agrees to be contacted there."""
+    value = normalise(claim.category.kind, claim.unseal(keyring().masters))
+    memory.forget(claim.category.code, value.canonical)
 
 
 def _still_there(claimant: DataSubject) -> DataSubject | None:
@@ -149,6 +164,7 @@ def _carry_over(claimant: DataSubject, owner: DataSubject, now: datetime) -> Non
     for datum in claimant.data.live().filter(standing=PersonalDatum.Standing.STATED).select_related("category", "key"):
         value = normalise(datum.category.kind, datum.unseal(keyring().masters))
         state_datum(owner, datum.category, value, source=datum.source, now=now)
+        _keep_again(owner, datum)
     refresh_due([owner.pk])
 
 

@@ -31,16 +31,16 @@ from registry.models import (
     StaffMember,
 )
 from registry.normalise import check_given
-from registry.simulating import RULE, Proposal, Report, Simulation, quiet, simulate
+from registry.simulating import RULE, Proposal, Report, concerned, quiet, simulate
 
 State = RuleChange.State
+SIMULATED_AT_ONCE = 20_000  # people: a few seconds
 
 
 @transaction.atomic
-def propose(
-    proposal: Proposal, *, by: StaffMember, reason: str, now: datetime, simulation: Simulation | None = None
-) -> RuleChange:
-    """Asks a second person for another rule. ValidationError, PermissionDenied."""
+def propose(proposal: Proposal, *, by: StaffMember, reason: str, now: datetime) -> RuleChange:
+    """Asks a second person for another rule. What concerns many people is simulated by the job, before anybody can say
+    yes. ValidationError, PermissionDenied."""
     _allow(by, "registry.propose_rulechange")
     check_given(reason)
     if RuleChange.objects.filter(purpose=proposal.purpose, state__in=[State.PROPOSED, State.APPROVED]).exists():
@@ -51,11 +51,21 @@ def propose(
     change.clean()
     if change.rule_is_set(set(proposal.categories)):
         raise ValidationError(_("This is the rule already; nothing would change."))
-    change.simulation = (simulation or simulate(proposal, effect(now))).as_json()
+    if concerned(proposal, effect(now)) <= SIMULATED_AT_ONCE:
+        change.simulation = simulate(proposal, effect(now)).as_json()
     change.save()
     change.categories.set(DataCategory.objects.filter(pk__in=proposal.categories))
     _record(change, by, now, reason)
     return change
+
+
+def simulate_waiting(now: datetime, report: Report = quiet) -> int:
+    """Simulates what was proposed and concerned too many people to do it at once; returns how many changes."""
+    waiting = list(RuleChange.objects.filter(state=State.PROPOSED, simulation={}).select_related("purpose"))
+    for change in waiting:
+        seen = simulate(Proposal.of(change), effect(now), report)
+        RuleChange.objects.filter(pk=change.pk, state=State.PROPOSED).update(simulation=seen.as_json())
+    return len(waiting)
 
 
 def effect(now: datetime) -> datetime:
@@ -68,6 +78,8 @@ def approve(change: RuleChange, *, by: StaffMember, reason: str, now: datetime) 
     """The second person's yes; the rule takes effect after the quarantine. ValidationError, PermissionDenied."""
     change = _taken(change, by, "registry.approve_rulechange", State.PROPOSED)
     _refuse_same(change, by)
+    if not change.simulation:
+        raise ValidationError(_("The simulation is not ready yet."))
     return _decide(change, State.APPROVED, by, reason, now, effective_at=effect(now))
 
 

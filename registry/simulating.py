@@ -29,14 +29,15 @@ NEW_END = """
         " ELSE processing.began_at END"
     )
 )
-TOUCHED = f"""
-    SELECT subject_id FROM registry_processing processing
+CONCERNED = f"""
+    FROM registry_processing processing
     WHERE purpose_id = %(purpose)s AND subject_id > %(last)s AND (
         %(has_other_data)s
         OR (coalesce(processing.lapses_at <= %(at)s, false) <> coalesce(({NEW_END}) <= %(at)s, false))
     )
-    ORDER BY subject_id LIMIT %(portion)s
-"""  # noqa: S608 (our own text)
+"""
+TOUCHED = f"SELECT subject_id {CONCERNED} ORDER BY subject_id LIMIT %(portion)s"
+COUNT = f"SELECT count(*) {CONCERNED}"
 SIMULATE = """
     WITH proposed_processing AS (
         SELECT subject_id, purpose_id, state, rule_version,
@@ -129,7 +130,7 @@ def simulate(proposal: Proposal, at: datetime, report: Report = quiet) -> Simula
     newly_kept: Counter[str] = Counter()
     values = proposal.values() | {"at": at}
     seen = 0
-    for subject_ids in _touched(proposal, values):
+    for subject_ids in _touched(proposal, at):
         statement = SIMULATE.format(new_end=NEW_END, definition=_definition_of_due())
         for purpose, is_due, count in _rows(statement, values | {"subjects": subject_ids}):
             (newly_due if is_due else newly_kept)[purpose] += count
@@ -139,14 +140,25 @@ def simulate(proposal: Proposal, at: datetime, report: Report = quiet) -> Simula
     return Simulation(at, newly_due, newly_kept, earlier, later, total)
 
 
-def _touched(proposal: Proposal, values: dict[str, Any]) -> Iterator[list[int]]:
-    """The people for whom something could change on that day, in portions."""
-    has_other_data = set(proposal.categories) != set(proposal.purpose.categories.values_list("pk", flat=True))
-    last = 0
-    while rows := _rows(TOUCHED, values | {"has_other_data": has_other_data, "last": last, "portion": PORTION}):
+def concerned(proposal: Proposal, at: datetime) -> int:
+    """For how many people something could change on that day: how long a simulation takes."""
+    count: int = _rows(COUNT, _where(proposal, at))[0][0]
+    return count
+
+
+def _touched(proposal: Proposal, at: datetime) -> Iterator[list[int]]:
+    """Those people, in portions."""
+    where = _where(proposal, at)
+    while rows := _rows(TOUCHED, where):
         subject_ids = [row[0] for row in rows]
         yield subject_ids
-        last = subject_ids[-1]
+        where["last"] = subject_ids[-1]
+
+
+def _where(proposal: Proposal, at: datetime) -> dict[str, Any]:
+    present = set(proposal.purpose.categories.values_list("pk", flat=True))
+    is_other = set(proposal.categories) != present
+    return proposal.values() | {"at": at, "has_other_data": is_other, "last": 0, "portion": PORTION}
 
 
 @cache

@@ -8,7 +8,8 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from registry import approving, jobs, mail, processing
+from registry import approving, demands, jobs, ledger, mail, processing, rules, traces
+from registry.chain import LedgerError
 
 logger = logging.getLogger(__name__)
 
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 @shared_task
 def purge() -> None:
     jobs.run_job("purge", approving.daily)
+    wake_ledger()
 
 
 @shared_task
@@ -41,9 +43,59 @@ def recount(purpose_id: int | None = None) -> None:
     jobs.run_job("recount", lambda now: f"{processing.recount(purpose_id)} people")
 
 
+@shared_task
+def self_retention() -> None:
+    jobs.run_job("self_retention", lambda now: f"{traces.destroy_over(now).total()} traces destroyed")
+
+
+@shared_task
+def apply_rules() -> None:
+    """Every day, before everybody's terms are counted anew; when a purpose was closed; when a rule was proposed."""
+    jobs.run_job("apply_rules", lambda now: f"{rules.simulate_waiting(now)} simulated, {rules.apply_due(now)} applied")
+
+
+@shared_task
+def finish_erasures() -> None:
+    jobs.run_job("finish_erasures", lambda now: f"{demands.finish_due(now)} certificates finished")
+
+
+@shared_task
+def write_ledger() -> None:
+    jobs.run_job("write_ledger", _write_ledger)
+
+
+def _write_ledger(now: datetime) -> str:
+    """The log shows no texts of exceptions, and this one says what to do."""
+    try:
+        return f"{ledger.write(now)} lines"
+    except LedgerError as error:
+        logger.error("%s; what was erased waits in the database", error)
+        raise
+
+
+def wake_ledger() -> None:
+    """Tells a worker that something was erased. A dead broker costs a minute."""
+    _wake(write_ledger)
+
+
 def wake_mail() -> None:
     """Tells a worker that a letter is queued. A dead broker costs a minute, not the letter: the sweeper comes."""
     _wake(send_mail)
+
+
+def wake_erasures() -> None:
+    """Tells a worker that an erasure was demanded or a hold released. A dead broker costs five minutes."""
+    _wake(finish_erasures)
+
+
+def wake_purge() -> None:
+    """Tells a worker that a person carries out an approved preview. A dead broker costs a night."""
+    _wake(purge)
+
+
+def wake_rules() -> None:
+    """Tells a worker that a purpose was closed or a rule proposed. A dead broker costs a day; the gate is shut."""
+    _wake(apply_rules)
 
 
 def wake_recount(purpose_id: int) -> None:

@@ -105,6 +105,11 @@ def _mail_folder(settings: Any, tmp_path: Any) -> None:
     settings.MAIL_FOLDER = tmp_path / "mail"
 
 
+@pytest.fixture(autouse=True)
+def _ledger(settings: Any, tmp_path: Any) -> None:
+    settings.LEDGER_FILE = tmp_path / "ledger" / "erasures.jsonl"
+
+
 @pytest.fixture
 def today() -> datetime:
     """The real moment, for what goes through a view."""

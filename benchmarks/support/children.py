@@ -10,8 +10,8 @@ from typing import Any
 class Child:
     """`python -m module` that says `ready`, waits for a line and answers; a second line asks it to stop early."""
 
-    def __init__(self, module: str, environment: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", module]
+    def __init__(self, module: str, environment: Mapping[str, str], *arguments: str) -> None:
+        command = [sys.executable, "-m", module, *arguments]
         self.process = subprocess.Popen(
             command, env=dict(environment), text=True, bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

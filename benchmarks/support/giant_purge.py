@@ -21,7 +21,8 @@ keeper AS MATERIALIZED (
     FROM person
     JOIN registry_processing processing ON processing.subject_id = person.subject_id
     JOIN registry_processingpurpose_categories needs ON needs.processingpurpose_id = processing.purpose_id
-    ORDER BY processing.subject_id, needs.datacategory_id, coalesce(processing.lapses_at, 'infinity') DESC
+    ORDER BY processing.subject_id, needs.datacategory_id, coalesce(processing.lapses_at, 'infinity') DESC,
+        processing.state DESC, processing.purpose_id
 ),
 hold AS MATERIALIZED (
     SELECT subject_id, datum_id, max(coalesce(until, 'infinity')) AS until
@@ -66,6 +67,30 @@ audit AS (
         (at, system, operation, subject_id, object_type, object_id, reason)
     SELECT at, 'purge', 'destroy', subject_id, 'registry.purgerun', run.id, ''
     FROM (SELECT DISTINCT subject_id FROM doomed ORDER BY subject_id) person, run, moment
+),
+ledger AS (
+    INSERT INTO registry_ledgerqueue (kind, numbers, at)
+    SELECT 'erased', array_agg(datum_id ORDER BY datum_id), at FROM doomed, moment GROUP BY at
+),
+ended AS MATERIALIZED (
+    SELECT processing.id, processing.purpose_id, processing.channel, subject.language,
+        date_trunc('month', processing.began_at AT TIME ZONE 'Asia/Almaty')::date AS month
+    FROM registry_processingpurpose purpose
+    JOIN registry_processingpurpose_categories needs ON needs.processingpurpose_id = purpose.id
+    JOIN doomed ON doomed.category_id = needs.datacategory_id
+    JOIN registry_processing processing
+        ON processing.subject_id = doomed.subject_id AND processing.purpose_id = purpose.id
+    JOIN registry_datasubject subject ON subject.id = processing.subject_id, moment
+    WHERE purpose.outcome = 'depersonalise' AND processing.counted_at IS NULL
+        AND (processing.state <> 'open' OR processing.lapses_at <= moment.at)
+    GROUP BY processing.id, subject.language
+),
+counted AS (
+    INSERT INTO registry_keptcount (purpose_id, month, language, channel, slot, people)
+    SELECT purpose_id, month, language, channel, 0, count(*) FROM ended GROUP BY 1, 2, 3, 4
+),
+marked AS (
+    UPDATE registry_processing SET counted_at = at FROM ended, moment WHERE registry_processing.id = ended.id
 ),
 status AS (
     UPDATE registry_datasubject SET status = 'erased' FROM remaining

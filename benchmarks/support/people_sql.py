@@ -24,9 +24,12 @@ INSERT INTO registry_datacategory (id, code, kind, name_kk, name_ru, name_en, or
 VALUES (901, 'bench-email', 'email', '-', '-', '-', ''), (902, 'bench-phone', 'phone', '-', '-', '-', '');
 INSERT INTO registry_processingpurpose (id, code, clause, position, name_kk, name_ru, name_en, description_kk,
     description_ru, description_en, is_public, clock, term_value, term_unit, outcome, rule_version)
-SELECT id, 'bench-' || code, '', 0, '-', '-', '-', '', '', '', true, 'consent_given', months, 'months', 'destroy', 1
-FROM (VALUES (901, 'news', 24), (902, 'messages', 12), (903, 'quality', 6), (904, 'confirmation', 1))
-    purpose (id, code, months);
+SELECT id, 'bench-' || code, '', 0, '-', '-', '-', '', '', '', true, 'consent_given', months, 'months', outcome, 1
+FROM (VALUES (901, 'news', 24, 'destroy'), (902, 'messages', 12, 'destroy'), (903, 'quality', 6, 'depersonalise'),
+    (904, 'confirmation', 1, 'destroy')) purpose (id, code, months, outcome);
+INSERT INTO registry_retentionsettings (id, brake_people, brake_share, brake_share_from, brake_gap_hours,
+    approval_hours, quarantine_days, smallest_cell, suppression_months, backup_days)
+VALUES (1, 2000000000, 100, 20, 72, 24, 7, 5, 36, 30);
 INSERT INTO registry_processingpurpose_categories (processingpurpose_id, datacategory_id)
 VALUES (901, 901), (902, 902), (903, 901), (904, 901);
 INSERT INTO registry_legalground (id, code, act_kk, act_ru, act_en, article, title_kk, title_ru, title_en, note,
@@ -49,7 +52,7 @@ FROM generate_series(%(first)s::bigint, %(last)s::bigint) id, bench.moment
 """
 SUBJECT = """
 INSERT INTO registry_datasubject (id, reference, language, status, created_at)
-SELECT id, 'DS-' || substr(code, 1, 4) || '-' || substr(code, 5), 'kk',
+SELECT id, 'DS-' || substr(code, 1, 4) || '-' || substr(code, 5), CASE mod(id, 4) WHEN 0 THEN 'ru' ELSE 'kk' END,
     CASE WHEN is_blocked THEN 'blocked' WHEN kind = 'unconfirmed' THEN 'pending' ELSE 'active' END, began
 FROM bench.person, LATERAL (SELECT upper(lpad(to_hex(mod(id * 2654435761, 4294967296)), 8, '0')) AS code)
 WHERE id BETWEEN %(first)s AND %(last)s ORDER BY id
@@ -81,15 +84,16 @@ WHERE subject_id BETWEEN %(first)s AND %(last)s ORDER BY id
 """
 # Slots: 0 news (e-mail), 1 messages (phone), 2 quality (e-mail), over long ago, for half of the people.
 PROCESSING = """
-INSERT INTO registry_processing (id, state, began_at, lapses_at, rule_version, third_parties, cross_border,
-    public_sources, subject_id, purpose_id)
-SELECT person.id * 4 + slot, CASE WHEN kind = 'withdrawn' AND slot = 1 THEN 'withdrawn' ELSE 'open' END, began,
+INSERT INTO registry_processing (id, state, began_at, term_from, lapses_at, rule_version, channel, third_parties,
+    cross_border, public_sources, subject_id, purpose_id)
+SELECT person.id * 4 + slot, CASE WHEN kind = 'withdrawn' AND slot = 1 THEN 'withdrawn' ELSE 'open' END, began, began,
     CASE
         WHEN kind IN ('over', 'unconfirmed') THEN date_trunc('day', now) - interval '1 second' * slot
         WHEN kind = 'withdrawn' AND slot = 1 THEN now - interval '1 minute' * mod(person.id * 7919, 1440)
         WHEN slot = 2 THEN began + interval '3 days'
         ELSE greatest(began, now) + interval '1 day' * (1 + mod(person.id, 300))
-    END, 1, false, false, false, person.id, CASE WHEN kind = 'unconfirmed' THEN 904 ELSE 901 + slot END
+    END, 1, CASE mod(person.id, 3) WHEN 0 THEN 'link' ELSE 'page' END, false, false, false, person.id,
+    CASE WHEN kind = 'unconfirmed' THEN 904 ELSE 901 + slot END
 FROM bench.person, bench.moment, generate_series(0, 2) slot
 WHERE person.id BETWEEN %(first)s AND %(last)s
     AND (slot = 0 OR kind <> 'unconfirmed' AND (slot = 1 OR mod(person.id, 2) = 0))

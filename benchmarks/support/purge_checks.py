@@ -17,7 +17,8 @@ CHECKS = {
             + abs(all_data - data - (SELECT count(*) FROM registry_datumkey)) FROM bench.count""",
     "people without exactly one audit entry": """
         SELECT count(*) FROM (SELECT DISTINCT subject_id FROM bench.expected) person FULL JOIN (
-            SELECT * FROM registry_auditentry WHERE id > (SELECT last_entry FROM bench.count)
+            SELECT * FROM registry_auditentry
+            WHERE id > (SELECT last_entry FROM bench.count) AND subject_id IS NOT NULL
         ) entry USING (subject_id)
         WHERE entry.operation IS DISTINCT FROM 'destroy' OR person.subject_id IS NULL""",
     "people whose status is wrong": """
@@ -29,6 +30,17 @@ CHECKS = {
                 (SELECT min(until) FROM registry_datumterm term WHERE term.subject_id = due.subject_id)""",
     "people who are still due": """
         SELECT count(*) FROM registry_retentiondue, bench.moment WHERE due_at <= now""",
+    "people counted without their name, or not, the wrong number of times": """
+        SELECT abs((SELECT coalesce(sum(people), 0) FROM registry_keptcount)
+            - (SELECT count(*) FROM registry_processing WHERE counted_at IS NOT NULL))
+            + abs((SELECT count(*) FROM registry_processing WHERE counted_at IS NOT NULL) - (
+                SELECT count(DISTINCT processing.id) FROM bench.expected, bench.moment, registry_processing processing
+                WHERE processing.subject_id = expected.subject_id AND processing.purpose_id = 903
+                    AND expected.category_id = 901 AND processing.lapses_at <= now))""",
+    "data that are not queued for the ledger, or twice": """
+        SELECT count(*) FROM bench.expected FULL JOIN (
+            SELECT unnest(numbers) AS datum_id FROM registry_ledgerqueue WHERE kind = 'erased'
+        ) queued USING (datum_id) WHERE expected.subject_id IS NULL OR queued.datum_id IS NULL""",
     "runs that are not finished or count wrong": """
         SELECT count(*) FILTER (WHERE finished_at IS NULL) + abs(sum(run.data) - min(expected.data))
             + abs(sum(run.subjects) - min(expected.subjects))

@@ -38,9 +38,10 @@ def giant(server: Server, database: str) -> tuple[float, float, int]:
     return seconds, seconds, people
 
 
-def workers(count: int) -> Work:
+def workers(count: int, *arguments: str) -> Work:
     def work(server: Server, database: str) -> tuple[float, float, int]:
-        children = [Child("benchmarks.support.purge_worker", server.environment(database)) for _ in range(count)]
+        environment = server.environment(database)
+        children = [Child("benchmarks.support.purge_worker", environment, *arguments) for _ in range(count)]
         start = time.perf_counter()
         answers = told_and_done(children)
         seconds = time.perf_counter() - start
@@ -55,7 +56,12 @@ def told_and_done(children: list[Child]) -> list[dict[str, Any]]:
     return [child.answer() for child in children]
 
 
-WAYS: dict[str, Work] = {"giant statement": giant, "1 worker": workers(1), "2 workers": workers(2)}
+WAYS: dict[str, Work] = {
+    "giant statement": giant,
+    "1 worker": workers(1),
+    "2 workers": workers(2),
+    "1 worker, approved": workers(1, "approved"),
+}
 
 
 def measure(server: Server, template: str, work: Work) -> Measured:

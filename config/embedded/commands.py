@@ -57,7 +57,7 @@ def _benchmark_environment() -> Iterator[tuple[dict[str, str], Account]]:
     folder = DataFolder(choose_home(service), service)
     folder.prepare()
     with _empty_folder(folder.path / "bench", service) as home:
-        for name in ("DATABASE_URL", "DATABASE_APP_URL", "REDIS_URL", "MASTER_KEYS_FILE"):
+        for name in ("DATABASE_URL", "DATABASE_APP_URL", "REDIS_URL", "MASTER_KEYS_FILE", "LEDGER_FILE"):
             os.environ.pop(name, None)
         services = Services(home, home, service, BENCHMARK_SETTINGS)
         with running(services):

@@ -18,6 +18,7 @@ PUBLISHED = (
     "SITE_URL",
     "ALLOWED_HOSTS",
     "STATIC_ROOT",
+    "LEDGER_FILE",
     "SECRET_KEY_FILE",
     "PGHOST",
     "PGPORT",

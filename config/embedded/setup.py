@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from pathlib import Path
 
 from .accounts import Account
@@ -13,7 +14,13 @@ from .home import CHECKOUT, DataFolder, write_private
 from .processes import INHERITED, die_with_parent, stop
 from .terminal import LaunchError, last_lines, say, write_line
 
-SEALED = 3  # exit code of `manage.py prepare` when the master key is wrong or missing
+
+class Readiness(Enum):
+    """What `manage.py prepare` says by its exit code."""
+
+    READY = 0
+    SEALED = 3  # the master key is wrong or missing
+    RECOVERING = 4  # the database is older than the erasure ledger
 
 
 class Setup:
@@ -23,18 +30,17 @@ class Setup:
         self.environment = environment
         self.log = folder.logs / "setup.log"
 
-    def run(self) -> bool:
-        """Returns whether the registry is sealed."""
+    def run(self) -> Readiness:
         self._must("migrate", "--noinput", "-v0")
-        is_sealed = self._prepare()
+        readiness = self.prepare()
         self._collect_static()
-        return is_sealed
+        return readiness
 
-    def _prepare(self) -> bool:
-        status = self._manage("prepare")
-        if status not in (0, SEALED):
-            raise self._failure("prepare")
-        return status == SEALED
+    def prepare(self) -> Readiness:
+        try:
+            return Readiness(self._manage("prepare"))
+        except ValueError:
+            raise self._failure("prepare") from None
 
     def _collect_static(self) -> None:
         stamp_file = self.folder.path / "static.stamp"

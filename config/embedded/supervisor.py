@@ -21,12 +21,13 @@ from .accounts import service_account
 from .environment import application_account, product_environment, published
 from .home import DataFolder, choose_home
 from .services import Services
-from .setup import Setup
+from .setup import Readiness, Setup
 from .terminal import LaunchError, last_lines, say, write_line
 
 RESTARTS_PER_MINUTE = 5
 READY_TIMEOUT = 60.0  # seconds after which a silent web process is worth a word
 LOOK_EVERY = 0.2
+LOOKS_PER_QUESTION = 10  # in recovery mode
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -71,17 +72,20 @@ class Product:
             self._start(service)
         with self.folder.runtime(published(self.environment)):
             self.folder.hand_over(self.account)
-            is_sealed = Setup(self.folder, self.account, self.environment).run()
-            self._start_application(is_sealed)
-            self._wait_until_answering(is_sealed)
-            self._announce(is_sealed)
+            setup = Setup(self.folder, self.account, self.environment)
+            readiness = setup.run()
+            self._start_application(readiness)
+            self._wait_until_answering(readiness)
+            self._announce(readiness)
+            if readiness is Readiness.RECOVERING:
+                self._wait_for_replay(setup)
             while True:
                 self._look_after()
 
-    def _start_application(self, is_sealed: bool) -> None:
+    def _start_application(self, readiness: Readiness) -> None:
         logs, environment = self.folder.logs, self.environment
         self._start(children.web(self.account, logs, environment, self.listening.fileno()))
-        if not is_sealed:
+        if readiness is not Readiness.SEALED:
             self._start(children.worker(self.account, logs, environment))
             self._start(children.beat(self.account, logs, environment, self.folder.path / "beat-schedule"))
 
@@ -91,15 +95,22 @@ class Product:
         self.running.append(part)
         part.start()
 
-    def _wait_until_answering(self, is_sealed: bool) -> None:
+    def _wait_until_answering(self, readiness: Readiness) -> None:
         complaint_at = time.monotonic() + READY_TIMEOUT
-        while (status := self._health()) != 200 and not (is_sealed and status == 503):
+        while (status := self._health()) != 200 and not (readiness is not Readiness.READY and status == 503):
             if time.monotonic() > complaint_at:
                 say(
                     f"web does not answer with 200 yet (last answer: {status}); its log: {self.folder.logs / 'web.log'}"
                 )
                 complaint_at += READY_TIMEOUT
             self._look_after()
+
+    def _wait_for_replay(self, setup: Setup) -> None:
+        """The web notices by itself that the ledger was replayed; what was not prepared then, is now."""
+        while self._health() != 200:
+            for _ in range(LOOKS_PER_QUESTION):
+                self._look_after()
+        self._announce(setup.prepare())
 
     def _health(self) -> int | None:
         host = addresses.first_allowed_host(self.environment["ALLOWED_HOSTS"])
@@ -112,8 +123,15 @@ class Product:
         finally:
             connection.close()
 
-    def _announce(self, is_sealed: bool) -> None:
-        if is_sealed:
+    def _announce(self, readiness: Readiness) -> None:
+        if readiness is Readiness.RECOVERING:
+            write_line(
+                f"RECOVERY {self.address}  the database is older than the erasure ledger: run "
+                "./run manage replay_erasures"
+            )
+            write_line("       Until then every page answers 503 and no job runs (docs/operations.md).")
+            return
+        if readiness is Readiness.SEALED:
             write_line(
                 f"SEALED {self.address}  the master key is wrong or missing: every page answers 503, no job runs."
             )

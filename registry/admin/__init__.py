@@ -1,3 +1,25 @@
-from registry.admin import evidence, holds, operator, personnel, purposes, subjects
+from registry.admin import (
+    certificates,
+    evidence,
+    holds,
+    operator,
+    personnel,
+    previews,
+    purposes,
+    retention_pages,
+    rules,
+    subjects,
+)
 
-__all__ = ["evidence", "holds", "operator", "personnel", "purposes", "subjects"]
+__all__ = [
+    "certificates",
+    "evidence",
+    "holds",
+    "operator",
+    "personnel",
+    "previews",
+    "purposes",
+    "retention_pages",
+    "rules",
+    "subjects",
+]

@@ -3,13 +3,15 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from registry import holds
+from registry import holds, tasks
 from registry.admin.base import PeopleAdmin, staff_member
+from registry.admin.forms import ReasonForm
 from registry.models import LegalHold
 
 
@@ -32,9 +34,19 @@ class LegalHoldAdmin(PeopleAdmin):
         holds.place(obj, by=staff_member(request), now=timezone.now())
 
     @admin.action(description=gettext_lazy("Release the chosen holds"), permissions=["release"])
-    def release(self, request: HttpRequest, queryset: QuerySet[LegalHold]) -> None:
-        released = [holds.release(hold, by=staff_member(request), reason="-", now=timezone.now()) for hold in queryset]
+    def release(self, request: HttpRequest, queryset: QuerySet[LegalHold]) -> HttpResponse | None:
+        """Asks for the reason first."""
+        chosen = list(queryset.select_related("subject", "ground"))
+        form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+        if not form.is_valid():
+            context = self.admin_site.each_context(request) | {"title": _("Release holds"), "holds": chosen}
+            page = context | {"form": form, "opts": self.opts}
+            return TemplateResponse(request, "admin/registry/hold_release.html", page)
+        by, reason = staff_member(request), form.cleaned_data["reason"]
+        released = [holds.release(hold, by=by, reason=reason, now=timezone.now()) for hold in chosen]
+        tasks.wake_erasures()  # a demanded erasure may have waited for this
         messages.success(request, _("Holds released: %(n)d") % {"n": sum(released)})
+        return None
 
     def has_release_permission(self, request: HttpRequest) -> bool:
         return self.may_place(request)

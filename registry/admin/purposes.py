@@ -7,9 +7,7 @@ from django.http import HttpRequest
 
 from registry import tasks
 from registry.admin.base import ConfigurationAdmin
-from registry.models import DataCategory, ProcessingPurpose
-
-RULE = {"clock", "term_value", "term_unit", "outcome"}
+from registry.models import DataCategory, ProcessingPurpose, RuleChange
 
 
 @admin.register(DataCategory)
@@ -26,12 +24,15 @@ class ProcessingPurposeAdmin(ConfigurationAdmin):
     list_filter = ["is_public", "outcome"]
     filter_horizontal = ["categories"]
 
+    change_form_template = "admin/registry/purpose.html"
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        fixed = ["code", "ground"] if obj and obj.processing_set.exists() else []
-        return ["rule_version", *fixed]
+        """What people's data hang on is changed by two people (RuleChange), and closed by an act with a reason."""
+        in_use = ["code", "ground", "categories", *RuleChange.RULE] if obj and obj.processing_set.exists() else []
+        return ["rule_version", "closes_at", *in_use]
 
     def save_model(self, request: HttpRequest, obj: ProcessingPurpose, form: ModelForm, change: bool) -> None:
-        if change and RULE & set(form.changed_data):
+        if change and set(RuleChange.RULE) & set(form.changed_data):
             obj.rule_version += 1  # as the trigger does; history must note the same number
         super().save_model(request, obj, form, change)
 

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
+from registry import reasons
 from registry.admin.base import AppointedOnly, PeopleAdmin, refuse_unappointed, staff_member
 from registry.disclosure import masked, reveal
 from registry.models import DataSubject, PersonalDatum, Processing
@@ -76,7 +78,10 @@ class DataSubjectAdmin(PeopleAdmin):
     list_filter = ["status", "language"]
     search_fields = ["=reference"]
     search_help_text = gettext_lazy("Reference, such as DS-7K3F-9Q2M")
-    fields = ["reference", "status", "language", "created_at", "evidence"]
+    fieldsets = [
+        (None, {"fields": ["reference", "status", "language", "created_at", "evidence"]}),
+        (gettext_lazy("Why is this still here?"), {"fields": ["why"]}),
+    ]
     inlines = [PersonalDatumInline, ProcessingInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DataSubject]:
@@ -88,15 +93,25 @@ class DataSubjectAdmin(PeopleAdmin):
         hints = masked(subject.live_data)  # type: ignore[attr-defined]
         return format_html_join(", ", "{}", ((hint,) for hint in hints.values()))
 
+    @admin.display(description=gettext_lazy("data"))
+    def why(self, subject: DataSubject) -> str:
+        data = PersonalDatum.objects.filter(subject=subject).select_related("category").order_by("pk")
+        found = reasons.why(data, timezone.now())
+        known = [(datum, found[datum.pk]) for datum in data if datum.pk in found]  # a purge may be faster
+        return render_to_string("admin/registry/why.html", {"data": known})
+
     @admin.display(description=gettext_lazy("evidence"))
     def evidence(self, subject: DataSubject) -> str:
         links = [
             ("consent_consentrecord", _("Consent records")),
             ("registry_erasurerecord", _("Erasure records")),
+            ("registry_erasurecertificate", _("Erasure certificates")),
             ("registry_auditentry", _("Who looked and who changed")),
         ]
         listed = ((reverse(f"admin:{name}_changelist"), subject.pk, label) for name, label in links)
-        return format_html_join(" · ", '<a href="{}?subject__id__exact={}">{}</a>', listed)
+        lists = format_html_join(" · ", '<a href="{}?subject__id__exact={}">{}</a>', listed)
+        erasure = reverse("admin:demand_erasure", args=[subject.pk])
+        return format_html('{} · <a href="{}">{}</a>', lists, erasure, _("Erase on demand"))
 
     def get_urls(self) -> list[URLPattern]:
         show = self.admin_site.admin_view(never_cache(self.reveal_view))
@@ -132,8 +147,21 @@ class DataSubjectAdmin(PeopleAdmin):
         return TemplateResponse(request, "admin/registry/reveal.html", context, status=status)
 
 
+class WithoutAnEnd(admin.SimpleListFilter):
+    title = gettext_lazy("end date")
+    parameter_name = "end"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("unknown", _("without an end date"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Processing]) -> QuerySet[Processing]:
+        if self.value() != "unknown":
+            return queryset
+        return queryset & Processing.objects.without_an_end()
+
+
 @admin.register(Processing)
 class ProcessingAdmin(PeopleAdmin):
     list_display = ["subject", "purpose", "state", "began_at", "lapses_at"]
-    list_filter = ["state", "purpose"]
+    list_filter = ["state", WithoutAnEnd, "purpose"]
     list_select_related = ["subject", "purpose"]

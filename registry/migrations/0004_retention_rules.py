@@ -64,7 +64,7 @@ LEFT JOIN LATERAL (
     JOIN registry_processingpurpose_categories needs
         ON needs.processingpurpose_id = processing.purpose_id AND needs.datacategory_id = datum.category_id
     WHERE processing.subject_id = datum.subject_id
-    ORDER BY 5 DESC
+    ORDER BY 5 DESC, processing.state DESC, processing.purpose_id
     LIMIT 1
 ) keeper ON true
 LEFT JOIN LATERAL (

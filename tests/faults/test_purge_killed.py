@@ -13,11 +13,21 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.db import connection, connections
+from django.utils import timezone
 
-from registry import purging
-from registry.models import AuditEntry, DataSubject, DatumKey, ErasureRecord, PersonalDatum, PurgeRun, RetentionDue
+from registry import approving, purging
+from registry.models import (
+    AuditEntry,
+    DataSubject,
+    DatumKey,
+    ErasureRecord,
+    PersonalDatum,
+    PurgeRun,
+    RetentionDue,
+    RetentionSettings,
+)
 from tests.conftest import owner_connection
-from tests.factories import DAY, MOMENT
+from tests.factories import DAY, MOMENT, staff
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).parents[2]
@@ -87,6 +97,9 @@ def crowd(request):
         )
 
 
+PURGE = MOMENT.isoformat()
+
+
 def in_test_database(url):
     """The same server and role, the database of the tests."""
     parts = urlsplit(url)
@@ -104,9 +117,9 @@ class Purger:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
 
-    def start(self, batch=BATCH):
-        """Begins a purge and returns the id of its process."""
-        self.process.stdin.write(f"{MOMENT.isoformat()} {batch}\n")
+    def start(self, batch=BATCH, what=PURGE):
+        """Begins a purge, or carries out what was "approved", and returns the id of its process."""
+        self.process.stdin.write(f"{what} {batch}\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
 
@@ -216,4 +229,42 @@ def test_a_purge_killed_beside_another_one_leaves_its_people_to_it(crowd, purger
     wait_for_its_connection_to_end()
     check_all_or_nothing(crowd)
     purging.purge(MOMENT)
+    check_end(crowd)
+
+
+# --- an approved run ------------------------------------------------------------------------------------------------
+@pytest.fixture
+def approval(crowd):
+    """Everything due is on a list that a second person approved."""
+    RetentionSettings.objects.update(brake_people=0)
+    preview = approving.daily(MOMENT).waiting
+    approving.approve(preview, preview.digest, by=staff(), reason="looked through", now=timezone.now())
+    yield preview
+    RetentionSettings.objects.update(brake_people=1000)
+
+
+@pytest.mark.parametrize("crowd", [3000], indirect=True)
+def test_an_approved_run_killed_five_times_ends_as_one(crowd, approval, purgers):
+    for _ in range(5):
+        process = purgers[0].start(batch=50, what="approved")
+        time.sleep(0.15)
+        os.kill(process, 9)
+        assert purgers[0].end() == -9
+        wait_for_its_connection_to_end()
+        gone = check_all_or_nothing(crowd)
+    assert 0 < gone < sum(not is_kept(datum) for datum in crowd), "the kills must hit a run under way"
+    purgers[0].start(what="approved")
+    assert purgers[0].end() == 0
+    approval.refresh_from_db()
+    assert (approval.state, approval.run.data, PurgeRun.objects.count()) == ("done", approval.data, 1)
+    check_end(crowd)
+
+
+@pytest.mark.parametrize("crowd", [3000], indirect=True)
+def test_two_at_once_carry_out_one_approval_once(crowd, approval, purgers):
+    connections["default"].close()
+    for purger in purgers:
+        purger.start(batch=100, what="approved")
+    assert [purger.end() for purger in purgers] == [0, 0]
+    assert PurgeRun.objects.get().data == approval.data
     check_end(crowd)

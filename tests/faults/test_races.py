@@ -15,20 +15,23 @@ from django.utils import timezone
 from consent import decisions, links
 from consent.decisions import Outcome
 from consent.models import Confirmation, ConsentRecord
-from registry import purging
+from registry import holds, previewing, purging
 from registry.models import (
     DataSubject,
     DatumKey,
     DatumTerm,
     ErasureRecord,
+    LegalGround,
+    LegalHold,
     OutgoingMessage,
     PersonalDatum,
     Processing,
     ProcessingPurpose,
     PurgeRun,
     RetentionDue,
+    StaffMember,
 )
-from tests.factories import DAY, EMAIL, keep_until, person, purpose, question
+from tests.factories import DAY, EMAIL, keep_until, person, purpose, question, staff
 from tests.faults.parallel import all_at_once, start
 from tests.registry.test_purging import SECOND
 
@@ -129,6 +132,62 @@ def test_a_known_person_s_consent_while_the_purge_holds_them_is_not_recorded_for
     assert writer.error, "came too late, and nobody was told"
     assert not ConsentRecord.objects.filter(act="given").exists()
     assert not Processing.objects.filter(subject=subject, purpose=purpose()).exists()
+    check_invariants()
+
+
+# --- a hold while the purge holds its batch -----------------------------------------------------------------------
+def place(subject, datum=None):
+    wanted = LegalHold(subject=subject, datum=datum, ground=LegalGround.objects.all()[0], reason="court")
+    return holds.place(wanted, by=StaffMember.objects.get(), now=timezone.now())
+
+
+def test_a_hold_placed_before_the_purge_takes_the_person_keeps_everything(monkeypatch, today):
+    subject, _officer = person(now=today - DAY), staff()
+    keep_until(subject, today)
+    placed = Event()
+
+    def place_and_wait():
+        with transaction.atomic():
+            place(subject)
+            placed.set()
+            Event().wait(0.5)
+
+    holder = start(place_and_wait)
+    assert placed.wait(30)
+    assert purging.purge(today).data == 0
+    holder.finish()
+    assert purging.purge(today).data == 0 and subject.data.exists()
+    check_invariants()
+
+
+@pytest.mark.parametrize("on_the_value", [False, True])
+def test_a_hold_placed_while_the_purge_holds_the_person_waits_and_comes_too_late(monkeypatch, today, on_the_value):
+    subject, _officer = person(now=today - DAY), staff()
+    keep_until(subject, today)
+    datum = subject.data.get() if on_the_value else None
+    purge = HeldPurge(monkeypatch, today)
+    writer = start(place, subject, datum)
+    wait_until(waiting_for_a_lock)
+    assert purge.go_on().data == 1
+    writer.join(30)
+    assert bool(writer.error) is on_the_value  # there is nothing left to hold on that value, and the officer is told
+    assert not subject.data.exists() and ErasureRecord.objects.count() == 1
+    check_invariants()
+
+
+def test_a_consent_given_while_an_approved_run_is_under_way_keeps_its_value(monkeypatch, today):
+    first, second = person(now=today - 9 * DAY), person(now=today - 9 * DAY)
+    for subject in (first, second):
+        keep_until(subject, today - DAY)
+    preview = previewing.keep(today, taken_at=today)
+    run = PurgeRun.objects.create(started_at=today, as_of=today)
+
+    def consent_between_batches(_run):
+        if second.data.exists():
+            decisions.give(second, [purpose()], now=timezone.now())
+
+    purging.purge_approved(preview, run, batch=1, report=consent_between_batches)
+    assert not first.data.exists() and second.data.exists()
     check_invariants()
 
 

@@ -272,6 +272,17 @@ def test_taking_a_category_from_a_purpose_is_simulated_too():
     assert [datum.category_id for datum in subject.data.all()] == [email]
 
 
+def test_what_concerns_many_people_is_simulated_by_the_job_before_anybody_can_say_yes(monkeypatch):
+    monkeypatch.setattr(rules, "SIMULATED_AT_ONCE", 1)
+    [person(now=MOMENT - 400 * DAY) for _ in range(2)]
+    change = rules.propose(proposal(term_value=12), by=staff("one"), reason="too long", now=MOMENT)
+    two = staff("two")
+    with pytest.raises(ValidationError):
+        rules.approve(change, by=two, reason="right", now=MOMENT)
+    assert rules.simulate_waiting(MOMENT) == 1 and rules.simulate_waiting(MOMENT) == 0
+    assert rules.approve(change, by=two, reason="right", now=MOMENT).simulation["newly_due"] == {"site-news": 2}
+
+
 # --- two people and the quarantine ----------------------------------------------------------------------------------
 def test_nothing_changes_before_the_quarantine_is_over():
     subject = person(now=MOMENT - 400 * DAY)

@@ -7,18 +7,24 @@ from django.utils import timezone
 from consent import policy
 from registry import defaults, first_login
 from registry.keyring import Sealed, create_keys, keyring
+from registry.recovery import Recovering, check
 
 
 class Command(BaseCommand):
     help = "Makes a new database ready: keys, default content, policy, first administrator. Repeatable."
     SEALED = 3
+    RECOVERING = 4
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         try:
+            check()  # before anything is written: the numbers of the lost days are not known yet
             if create_keys(now):
                 self.stdout.write("keys made; back up the master key apart from the database")
             keyring()
+        except Recovering as recovering:
+            self.stderr.write(str(recovering))
+            sys.exit(self.RECOVERING)
         except Sealed as sealed:
             self.stderr.write(str(sealed))
             sys.exit(self.SEALED)

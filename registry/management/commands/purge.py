@@ -6,9 +6,10 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from registry import approving, previewing
-from registry.keyring import Sealed, keyring
+from registry.keyring import Sealed
 from registry.models import PurgeRun
 from registry.purging import ClockError
+from registry.recovery import Recovering, must_be_ready
 
 
 class Command(BaseCommand):
@@ -25,10 +26,10 @@ class Command(BaseCommand):
             self._preview(moment, options["list"])
             return
         try:
-            keyring()
+            must_be_ready()
             outcome = approving.daily(moment, report=self._progress)
-        except Sealed as sealed:
-            raise CommandError(str(sealed)) from None
+        except (Sealed, Recovering) as reason:
+            raise CommandError(str(reason)) from None
         except ClockError:
             raise CommandError("That moment has not come yet. Use --dry-run to look ahead.") from None
         runs = ", ".join(str(run.pk) for run in outcome.runs) or "none"

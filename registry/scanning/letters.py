@@ -1,0 +1,69 @@
+"""Letters kept as files, `.eml` in the mail folder: decoded, so that base64 and quoted-printable hide nothing."""
+
+from collections.abc import Iterator
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.parser import BytesParser
+from email.policy import compat32  # the newer policy parses addresses and can be made to recurse without end
+from pathlib import Path
+
+from django.conf import settings
+
+from registry.scanning.needles import Needles
+from registry.scanning.results import Scan
+
+PLACE = "files: mail"
+
+
+def look(needles: Needles) -> Scan:
+    seen = Scan({"letters": 0})
+    for path in _paths():
+        seen.look("letters")
+        try:
+            seen.found(PLACE, _holds(path, needles))
+        except OSError:
+            seen.unseen.append(PLACE)
+    return seen
+
+
+def carrying(needles: Needles) -> Iterator[Path]:
+    """The files of the letters in which one of the values stands."""
+    return (path for path in _paths() if _holds(path, needles))
+
+
+def _paths() -> Iterator[Path]:
+    return (path for path in settings.MAIL_FOLDER.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _holds(path: Path, needles: Needles) -> bool:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:  # renamed or removed meanwhile
+        return False
+    return any(needles.search(text) for text in (path.name, *_texts(raw)))
+
+
+def _texts(raw: bytes) -> Iterator[str]:
+    """All of a letter, and only decoded: in base64 an address is also found inside a longer one of somebody else."""
+    message = BytesParser(policy=compat32).parsebytes(raw)
+    for part in message.walk():
+        yield from (_header(str(value)) for value in part.values())
+        yield from (part.preamble or "", _body(part), part.epilogue or "")
+
+
+def _header(value: str) -> str:
+    try:
+        return str(make_header(decode_header(value)))
+    except (ValueError, LookupError, HeaderParseError):
+        return value
+
+
+def _body(part: Message) -> str:
+    content = part.get_payload(decode=True)
+    if not isinstance(content, bytes):  # a part that holds other parts
+        return ""
+    try:
+        return content.decode(part.get_content_charset("utf-8"), errors="replace")
+    except LookupError:
+        return content.decode(errors="replace")
