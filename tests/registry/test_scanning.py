@@ -263,12 +263,16 @@ def test_signs_of_an_address_mean_themselves(email):
     assert not what.search(twisted) and not database_finds(what, twisted)
 
 
-@pytest.mark.parametrize(("phone", "text"), [("+442079460958", "020 7946 0958"), ("+4981123", "+49 (811) 23")])
-def test_numbers_of_other_countries(phone, text):
-    if phone == "+4981123":  # too short to stand without its country
-        assert not needles(None, "+498112345").search("8112345")
-    else:
-        assert needles(None, phone).search(text)
+@pytest.mark.parametrize(
+    ("phone", "text"),
+    [("+442079460958", "(020) 7946 0958"), ("+77272345678", "8 (727) 234-56-78"), ("+77272345678", "8-7272-34-56-78"), ("+37167000000", "+371 67 000 000")],
+)  # fmt: skip
+def test_numbers_of_towns_and_of_other_countries(phone, text):
+    assert needles(None, phone).search(text) and database_finds(needles(None, phone), text)
+
+
+def test_a_number_too_short_to_stand_alone_is_looked_for_with_its_country():
+    assert not needles(None, "+37167000000").search("67 000 000")
 
 
 def test_a_short_encoded_form_would_be_found_by_chance_and_is_not_looked_for():
@@ -287,6 +291,11 @@ def test_ciphertext_key_and_index_are_looked_for_as_bytes(later):
     assert {"later.copied.sealed", "later.copied.wrapped", "later.copied.index"} < set(found)
     assert found["public.registry_personaldatum: id"] == found["public.registry_datumkey: datum_id"] == 1
     assert found["public.registry_personaldatum.index"] == 1
+
+
+def test_bytes_that_mean_something_to_a_pattern_mean_themselves(later):
+    later("INSERT INTO later.copied (sealed) VALUES (%s), (%s)", [b"a%b_c\\d", b"aXXbXc\\d"])
+    assert scanning.scan(Needles(sealed=(b"a%b_c\\d",))).remains == {"later.copied.sealed": 1}
 
 
 def test_somebody_elses_index_of_the_same_address_is_theirs_by_right():
