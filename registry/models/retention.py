@@ -1,11 +1,9 @@
-from datetime import datetime
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from registry.models.certificates import ErasureCertificate
 from registry.models.purposes import DataCategory, ProcessingPurpose
-from registry.models.subjects import DataSubject, PersonalDatum, RetentionDue
+from registry.models.subjects import DataSubject, PersonalDatum
 
 
 class DestructionGround(models.TextChoices):
@@ -18,13 +16,6 @@ class DestructionGround(models.TextChoices):
     SUPERSEDED = "superseded", _("replaced by a newer value")
     NO_PURPOSE = "no_purpose", _("no purpose needs it")
     ON_DEMAND = "on_demand", _("demanded by the person")
-
-
-class DatumTermQuerySet(models.QuerySet["DatumTerm"]):
-    def due(self, now: datetime) -> "DatumTermQuerySet":
-        """Data, of people whose turn it is, that nothing keeps. `until` is null where no end is known: those stay."""
-        queue = RetentionDue.objects.filter(due_at__lte=now)
-        return self.filter(until__lte=now, subject__in=queue.values("pk"))
 
 
 class DatumTerm(models.Model):
@@ -42,8 +33,6 @@ class DatumTerm(models.Model):
     rule_version = models.IntegerField(null=True)
     ground = models.CharField(max_length=12, choices=DestructionGround)
     until = models.DateTimeField(null=True)
-
-    objects = DatumTermQuerySet.as_manager()
 
     class Meta:
         managed = False
