@@ -66,8 +66,10 @@ def recount(purpose_id: int | None = None, batch: int = 1000) -> int:
 
 @transaction.atomic
 def _recount_batch(people: QuerySet[RetentionDue], batch: int) -> list[int]:
-    subject_ids = list(people.select_for_update(of=("self",)).values_list("pk", flat=True)[:batch])
-    refresh_due(subject_ids)
+    """Whoever holds a person at the moment sets their next moment too, when they are done: they are not waited for."""
+    subject_ids = list(people.values_list("pk", flat=True)[:batch])
+    free = RetentionDue.objects.filter(pk__in=subject_ids).select_for_update(skip_locked=True).order_by("pk")
+    refresh_due(list(free.values_list("pk", flat=True)))
     return subject_ids
 
 

@@ -1,8 +1,10 @@
 """The residual scan finds a canary wherever it is planted, in whatever spelling, and nothing where there is none.
 
-Broken and seen to fail: one form after the other taken out of needles (escaped signs, base64, hex, what stands between
-digits), the boundaries of an address, bytea and text out of tables.COLUMNS, the decoding of sessions, letters and
-messages, the overlap of files' parts, the privileges asked of the catalogue."""
+Broken and seen to fail: one form after the other taken out of needles (escaped signs, base64 at each alignment and in
+both alphabets, hex, what stands between digits), the boundaries of an address, the look into bytea and its UTF-16, stored
+bytes out of the first question, the index that is somebody else's, the meaning of % in bytes, the decoding of sessions,
+letters and messages, the overlap of files' parts, a database's folder, the privileges asked of the catalogue, the binding
+on the server."""
 
 import base64
 import json
@@ -291,6 +293,15 @@ def test_ciphertext_key_and_index_are_looked_for_as_bytes(later):
     assert {"later.copied.sealed", "later.copied.wrapped", "later.copied.index"} < set(found)
     assert found["public.registry_personaldatum: id"] == found["public.registry_datumkey: datum_id"] == 1
     assert found["public.registry_personaldatum.index"] == 1
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("offset", range(3))
+def test_both_alphabets_of_base64_are_read(encode, offset):
+    email = "a??~~o??x@example.kz"
+    text = encode(b"x" * offset + email.encode()).decode()
+    assert set(text) & set("+/-_")
+    assert needles(email, None).search(text) and database_finds(needles(email, None), text)
 
 
 def test_bytes_that_mean_something_to_a_pattern_mean_themselves(later):
