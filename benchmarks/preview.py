@@ -1,7 +1,7 @@
 """`./run bench preview [--size small|full]`: looking before destroying, against one hand-written statement.
 
 The statement asks for the same list in one go and in server order; the preview gives it sorted, with its digest and
-counts, in portions. Then the same preview is kept, and a rule of half the term is simulated. Once more among three
+counts, in portions. Then the same preview is kept, and a rule with a month less is simulated. Once more among three
 times the people, as many of them due: time and memory must not grow.
 """
 

@@ -37,9 +37,9 @@ def main() -> None:
 
 
 def shorter(code: str) -> Proposal:
-    """Half the term of this purpose."""
+    """This purpose with a month less."""
     purpose = ProcessingPurpose.objects.get(code=code)
-    rule = {field: getattr(purpose, field) for field in RULE} | {"term_value": purpose.term_value // 2}
+    rule = {field: getattr(purpose, field) for field in RULE} | {"term_value": purpose.term_value - 1}
     return Proposal(purpose, categories=tuple(purpose.categories.values_list("pk", flat=True)), **rule)
 
 
