@@ -18,12 +18,11 @@ from datetime import datetime
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from registry import auditing
 from registry.keyring import keyring
 from registry.models import AuditEntry, PersonalDatum, StaffMember
-from registry.normalise import check_reason, normalise
+from registry.normalise import check_given, normalise
 from registry.sealing import SealError
 
 
@@ -37,9 +36,7 @@ def reveal(datum: PersonalDatum, *, by: StaffMember, reason: str, now: datetime)
     if not (by.has_perm("registry.reveal_personaldatum") and may_see_people(by, now)):
         _record(AuditEntry.Operation.REFUSED, datum, by, reason, now)
         raise PermissionDenied
-    if not reason.strip():
-        raise ValidationError(_("Say why you open this."))
-    check_reason(reason)
+    check_given(reason)
     _record(AuditEntry.Operation.REVEAL, datum, by, reason.strip(), now)
     return datum.unseal(keyring().masters)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest, HttpResponse
@@ -46,7 +47,21 @@ class ConfigurationAdmin(Audited, SimpleHistoryAdmin):
 
 
 class EvidenceAdmin(Audited):
-    """Written by operations only; here it is read."""
+    """Written by operations only; here it is read: in the form, or on a page of its own (`document`)."""
+
+    def document(self, request: HttpRequest, row: Any) -> HttpResponse | None:
+        return None
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, unquote(object_id)) if object_id else None
+        page = self.document(request, row) if row and self.has_view_permission(request, row) else None
+        return page or super().changeform_view(request, object_id, form_url, extra_context)
 
     def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
@@ -82,6 +97,11 @@ class PeopleAdmin(AppointedOnly, EvidenceAdmin):
     ) -> HttpResponse:
         refuse_unappointed(request)
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+
+def refuse_without(request: HttpRequest, permission: str) -> None:
+    if not staff_member(request).has_perm(permission):
+        raise PermissionDenied
 
 
 def refuse_unappointed(request: HttpRequest) -> None:

@@ -95,24 +95,13 @@ class ErasureCertificateAdmin(PeopleAdmin):
         }
         return TemplateResponse(request, "admin/registry/demand.html", context)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def document(self, request: HttpRequest, row: ErasureCertificate) -> HttpResponse:
         """The act itself. Its two parts are in their own languages, whatever the reader's is."""
-        refuse_unappointed(request)
-        if not object_id or not self.has_view_permission(request):
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        certificates = ErasureCertificate.objects.select_related("subject", "ground", "demanded_by")
-        certificate = get_object_or_404(certificates, pk=object_id)
         context = self.admin_site.each_context(request) | {
-            "title": _("Erasure certificate №%(number)s") % {"number": certificate.pk},
+            "title": _("Erasure certificate №%(number)s") % {"number": row.pk},
             "opts": self.opts,
-            "certificate": certificate,
-            "acts": [(language, act(certificate, language, timezone.now())) for language in LANGUAGES],
+            "certificate": row,
+            "acts": [(language, act(row, language, timezone.now())) for language in LANGUAGES],
         }
         return TemplateResponse(request, "admin/registry/certificate.html", context)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
+from django.core.exceptions import BadRequest, ValidationError
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from registry import approving, auditing, previewing, tasks
-from registry.admin.base import PeopleAdmin, refuse_unappointed, staff_member
+from registry.admin.base import PeopleAdmin, refuse_unappointed, refuse_without, staff_member
 from registry.admin.forms import ReasonForm
 from registry.models import AuditEntry, DestructionGround, ProcessingPurpose, PurgePreview, RetentionSettings
 
@@ -77,32 +77,27 @@ class PurgePreviewAdmin(PeopleAdmin):
 
     def keep_view(self, request: HttpRequest) -> HttpResponse:
         """Keeps what would go now, so that it can be compared, and approved by a second person."""
-        self._refuse_without(request, "registry.request_purge")
+        refuse_unappointed(request)
+        refuse_without(request, "registry.request_purge")
         now = timezone.now()
         preview = previewing.keep(now, taken_at=now, by=staff_member(request))
         return redirect("admin:registry_purgepreview_change", preview.pk)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        refuse_unappointed(request)
-        if object_id is None:
-            raise PermissionDenied  # made by operations, not by a form
-        preview = get_object_or_404(PurgePreview.objects.select_related("run"), pk=object_id)
-        lines = preview.lines.order_by("subject_id", "datum_id")
-        context = self._describe(preview) | {
-            "title": _("Purge preview №%(number)s") % {"number": preview.pk},
+    def document(self, request: HttpRequest, row: PurgePreview) -> HttpResponse:
+        lines = row.lines.order_by("subject_id", "datum_id")
+        has_dropped = row.run is not None and lines.exists()  # old lines have gone; the decision itself stays
+        counts = {(line["purpose__code"] or "", line["ground"]): line["data"] for line in previewing.counts(row)}
+        context = {
+            "title": _("Purge preview №%(number)s") % {"number": row.pk},
+            "preview": row,
+            "rows": in_words(counts),
+            "why": self.why(row),
             "page": page_of(lines, request),
-            "dropped": page_of(previewing.dropped(preview), request)
-            if preview.run and not self._is_old(lines)
-            else None,
-            "acts": self._acts(request, preview),
+            "dropped": page_of(previewing.dropped(row), request) if has_dropped else None,
+            "acts": self._acts(request, row),
             "form": ReasonForm(),
-            "others": PurgePreview.objects.exclude(pk=preview.pk)[:20],
+            "settings": RetentionSettings.objects.get(),
+            "others": PurgePreview.objects.exclude(pk=row.pk)[:20],
         }
         return self._page(request, "preview.html", context)
 
@@ -110,29 +105,26 @@ class PurgePreviewAdmin(PeopleAdmin):
         """One of the acts a person may do about a preview; the operation decides whether this one may."""
         refuse_unappointed(request)
         preview = get_object_or_404(PurgePreview, pk=preview_id)
-        acts: dict[str, Callable[..., Any]] = {
-            "request": approving.request, "approve": self._approve, "refuse": approving.refuse,
-            "carry_out": approving.begin,
-        }  # fmt: skip
-        act = acts.get(request.POST.get("act", ""))
-        if act is None:
+        who: dict[str, Any] = {"by": staff_member(request), "now": timezone.now()}
+        reason, digest = request.POST.get("reason", ""), request.POST.get("digest", "")
+        acts: dict[str, Callable[[], Any]] = {
+            "request": lambda: approving.request(preview, **who),
+            "approve": lambda: approving.approve(preview, digest, reason=reason, **who),
+            "refuse": lambda: approving.refuse(preview, reason=reason, **who),
+            "carry_out": lambda: approving.begin(preview, **who),
+        }
+        act = request.POST.get("act", "")
+        if act not in acts:
             raise BadRequest("no such act")
-        given = {"reason": request.POST.get("reason", "")} if act in (self._approve, approving.refuse) else {}
-        if act == self._approve:
-            given["digest"] = request.POST.get("digest", "")
         try:
-            act(preview, by=staff_member(request), now=timezone.now(), **given)
+            acts[act]()
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:
-            if act == approving.begin:
-                tasks.wake_purge()
             messages.success(request, _("Done and recorded."))
+            if act == "carry_out":
+                tasks.wake_purge()
         return redirect("admin:registry_purgepreview_change", preview_id)
-
-    @staticmethod
-    def _approve(preview: PurgePreview, *, digest: str, **given: Any) -> None:
-        approving.approve(preview, digest, **given)
 
     def export_view(self, request: HttpRequest, preview_id: int) -> HttpResponseBase:
         """The list as a file; its SHA-256 is the digest shown."""
@@ -162,15 +154,6 @@ class PurgePreviewAdmin(PeopleAdmin):
         }  # fmt: skip
         return self._page(request, "previews_compared.html", context)
 
-    def _describe(self, preview: PurgePreview) -> dict[str, Any]:
-        counts = {(row["purpose__code"] or "", row["ground"]): row["data"] for row in previewing.counts(preview)}
-        return {"preview": preview, "rows": in_words(counts), "why": self.why(preview)}
-
-    @staticmethod
-    def _is_old(lines: Any) -> bool:
-        """Self-retention has taken the lines; the decision itself stays."""
-        return not lines.exists()
-
     def _acts(self, request: HttpRequest, preview: PurgePreview) -> set[str]:
         """Which buttons are worth showing; the operations decide anew."""
         me, state = staff_member(request), preview.state
@@ -192,13 +175,8 @@ class PurgePreviewAdmin(PeopleAdmin):
             if is_offered
         }
 
-    def _refuse_without(self, request: HttpRequest, permission: str) -> None:
-        refuse_unappointed(request)
-        if not staff_member(request).has_perm(permission):
-            raise PermissionDenied
-
     def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-        frame = self.admin_site.each_context(request) | {"opts": self.opts, "settings": RetentionSettings.objects.get()}
+        frame = self.admin_site.each_context(request) | {"opts": self.opts}
         return TemplateResponse(request, f"admin/registry/{template}", frame | context)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from registry import counts, findings, traces
-from registry.admin.base import ConfigurationAdmin
+from registry.admin.base import ConfigurationAdmin, refuse_without
 from registry.models import RetentionSettings, SelfRetentionRule
 
 CHANNELS = {
@@ -59,7 +59,7 @@ class SelfRetentionRuleAdmin(ConfigurationAdmin):
         ]
 
     def findings_page(self, request: HttpRequest) -> HttpResponse:
-        _refuse_without(request, "registry.view_processingpurpose")
+        refuse_without(request, "registry.view_processingpurpose")
         found = findings.find(timezone.now())
         rows = [{"finding": finding, "address": self._address(request, finding)} for finding in found]
         return self._page(request, "findings", _("Findings"), rows=rows)
@@ -74,12 +74,12 @@ class SelfRetentionRuleAdmin(ConfigurationAdmin):
         return _changelist(model) + finding.query
 
     def traces_page(self, request: HttpRequest) -> HttpResponse:
-        _refuse_without(request, "registry.view_selfretentionrule")
+        refuse_without(request, "registry.view_selfretentionrule")
         may_change = self.has_change_permission(request)
         return self._page(request, "traces", _("Own traces"), ages=traces.ages(), may_change=may_change)
 
     def counts_page(self, request: HttpRequest) -> HttpResponse:
-        _refuse_without(request, "registry.view_keptcount")
+        refuse_without(request, "registry.view_keptcount")
         smallest = RetentionSettings.objects.get().smallest_cell
         groups = [
             (group, [(cell, CHANNELS.get(cell.channel, cell.channel)) for cell in group.cells])
@@ -94,8 +94,3 @@ class SelfRetentionRuleAdmin(ConfigurationAdmin):
 
 def _changelist(model: type[models.Model]) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-
-
-def _refuse_without(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
-        raise PermissionDenied

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
+from django.core.exceptions import BadRequest, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from registry import rules, tasks
-from registry.admin.base import ConfigurationAdmin, EvidenceAdmin, staff_member
+from registry.admin.base import ConfigurationAdmin, EvidenceAdmin, refuse_without, staff_member
 from registry.admin.forms import ReasonForm, RuleForm
 from registry.models import Processing, ProcessingPurpose, RetentionSettings, RuleChange
 from registry.simulating import RULE, Proposal, concerned, simulate
@@ -68,23 +68,15 @@ class RuleChangeAdmin(EvidenceAdmin):
         tasks.wake_rules()
         return change
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if object_id is None:
-            raise PermissionDenied  # made by operations, not by a form
-        change = get_object_or_404(RuleChange.objects.select_related("purpose"), pk=object_id)
-        if not self.has_view_permission(request, change):
-            raise PermissionDenied
-        context = simulated(change.simulation) | {
-            "title": _("Change of a retention rule №%(number)s") % {"number": change.pk},
-            "change": change, "purpose": change.purpose, "acts": self._acts(request, change), "form": ReasonForm(),
+    def document(self, request: HttpRequest, row: RuleChange) -> HttpResponse:
+        context = simulated(row.simulation) | {
+            "title": _("Change of a retention rule №%(number)s") % {"number": row.pk},
+            "change": row,
+            "purpose": row.purpose,
+            "acts": self._acts(request, row),
+            "form": ReasonForm(),
             "settings": RetentionSettings.objects.get(),
-        }  # fmt: skip
+        }
         return self._page(request, "rule_change.html", context)
 
     def decide_view(self, request: HttpRequest, change_id: int) -> HttpResponse:
@@ -131,11 +123,6 @@ class RuleChangeAdmin(EvidenceAdmin):
     def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
         frame = self.admin_site.each_context(request) | {"opts": self.opts}
         return TemplateResponse(request, f"admin/registry/{template}", frame | context)
-
-
-def refuse_without(request: HttpRequest, permission: str) -> None:
-    if not staff_member(request).has_perm(permission):
-        raise PermissionDenied
 
 
 def proposal_of(purpose: ProcessingPurpose, form: RuleForm) -> Proposal:

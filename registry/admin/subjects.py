@@ -1,7 +1,6 @@
 from functools import partial
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,9 +17,9 @@ from django.views.decorators.cache import never_cache
 
 from registry import reasons
 from registry.admin.base import AppointedOnly, PeopleAdmin, refuse_unappointed, staff_member
+from registry.admin.forms import ReasonForm
 from registry.disclosure import masked, reveal
 from registry.models import DataSubject, PersonalDatum, Processing
-from registry.normalise import check_reason
 from registry.sealing import SealError
 
 
@@ -63,13 +62,10 @@ class ProcessingInline(ReadOnlyInline):
     fields = readonly_fields = ("purpose", "state", "began_at", "lapses_at", "third_parties", "cross_border")
 
 
-class RevealForm(forms.Form):
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=300,
-        validators=[check_reason],
-        help_text=gettext_lazy("It is written into the audit before the value is opened."),
-    )
+class RevealForm(ReasonForm):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["reason"].help_text = _("It is written into the audit before the value is opened.")
 
 
 @admin.register(DataSubject)

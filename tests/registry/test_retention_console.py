@@ -198,3 +198,11 @@ def test_holds_are_released_with_a_reason(client):
     assert LegalHold.objects.filter(released_at=None).count() == 2
     client.post(url, chosen | {"confirmed": "1", "reason": "the case is over"})
     assert {one.release_reason for one in LegalHold.objects.exclude(released_at=None)} == {"the case is over"}
+
+
+@pytest.mark.parametrize("name", ["purgepreview", "rulechange", "erasurecertificate"])
+@pytest.mark.parametrize("number", ["77", "no-number"])
+def test_a_page_that_does_not_exist_is_no_error_of_ours(client, name, number):
+    client.force_login(staff())
+    answer = client.get(reverse(f"admin:registry_{name}_change", args=[number]))
+    assert answer.status_code == 302 and answer.headers["Location"] == reverse("admin:index")
