@@ -37,8 +37,9 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> 
     assert mode(tmp_path) == before
 
 
-def test_a_folder_with_only_the_master_key_is_welcome(tmp_path: Path) -> None:
+def test_a_folder_with_what_a_restore_brings_is_welcome(tmp_path: Path) -> None:
     (tmp_path / "master.keys").touch()
+    (tmp_path / "ledger").mkdir()
     DataFolder(tmp_path, current_account()).prepare()
 
 
