@@ -1,0 +1,29 @@
+"""Unsubscribing: the most available page there is."""
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import override
+from django.views.decorators.csrf import csrf_exempt
+
+from consent import decisions, links
+from consent.models import ConsentRecord
+from consent.views.page import cut_link, page
+from registry.models import DataSubject, ProcessingPurpose
+
+
+@csrf_exempt
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """A link of any age works. POST acts, for people and for mail programs alike (RFC 8058): no redirect, no cookie."""
+    try:
+        subject_id, purpose_id = links.subscription_of(token)
+        person = DataSubject.objects.get(pk=subject_id)
+    except (links.InvalidLink, DataSubject.DoesNotExist):
+        return cut_link(request)
+    purpose = ProcessingPurpose.objects.filter(pk=purpose_id).first()
+    with override(person.language):
+        if request.method != "POST":
+            return page(request, "unsubscribe.html", {"purpose": purpose, "done": False})
+        is_one_click = request.POST.get("List-Unsubscribe") == "One-Click"
+        channel = ConsentRecord.Channel.ONE_CLICK if is_one_click else ConsentRecord.Channel.LINK
+        ended = decisions.withdraw(person, purpose, now=timezone.now(), channel=channel)
+        return page(request, "unsubscribe.html", {"purpose": purpose, "done": True, "ended": ended})
