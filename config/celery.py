@@ -22,6 +22,8 @@ app.conf.beat_schedule = {
     "self-retention": {"task": "registry.tasks.self_retention", "schedule": crontab(hour=22, minute=40)},
     "expire-unconfirmed": {"task": "consent.tasks.expire_unconfirmed", "schedule": crontab(minute=5)},
     "finish-erasures": {"task": "registry.tasks.finish_erasures", "schedule": 300.0},
+    "ask-anew": {"task": "consent.tasks.ask_anew", "schedule": 60.0},
+    "send-links": {"task": "consent.tasks.send_links", "schedule": 60.0},
     "send-mail": {"task": "registry.tasks.send_mail", "schedule": 60.0},
     "write-ledger": {"task": "registry.tasks.write_ledger", "schedule": 60.0},
     "watchdog": {"task": "registry.tasks.watchdog", "schedule": crontab(minute="*/10")},

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -12,19 +13,19 @@ from django.utils import timezone
 
 class EmailBackend(BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        settings.MAIL_FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
         for message in email_messages:
-            write(message.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]
+            name = f"{timezone.now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}.eml"
+            write(settings.MAIL_FOLDER / name, message.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]
         return len(email_messages)
 
 
-def write(content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
     """Whole or not at all: written under another name, then renamed."""
-    name = f"{timezone.now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
-    part = settings.MAIL_FOLDER / f".{name}.part"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    part.rename(settings.MAIL_FOLDER / f"{name}.eml")
+    part.rename(path)

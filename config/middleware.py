@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from simple_history.middleware import HistoryRequestMiddleware
 
-from config.errors import recovering, too_large, unavailable
+from config.errors import recovering, remember_operator, too_large, unavailable
 from registry.keyring import Sealed
 from registry.recovery import Recovering, must_be_ready
 
-CONSOLE = "/admin/"
+CONSOLE, UNSUBSCRIBING = "/admin/", "/u/"
 LARGEST_FORM = 64 * 1024  # bytes, on a public page
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -65,6 +65,7 @@ class SealedStateMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path != "/healthz":
             try:
+                remember_operator()
                 must_be_ready()
             except Recovering:
                 return recovering(request)
@@ -95,11 +96,12 @@ class ReadableTextMiddleware:
         """Here, not in __call__, so that a refusal becomes the ordinary 400 page."""
         if not request.path.startswith(CONSOLE) and int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_FORM:
             return too_large(request)
-        if request.content_params and request.content_params.get("charset", "utf-8").lower() != "utf-8":
+        is_form = not request.path.startswith(UNSUBSCRIBING)  # there any body will do
+        if is_form and request.content_params and request.content_params.get("charset", "utf-8").lower() != "utf-8":
             raise BadRequest("another code page")
         query = request.META.get("QUERY_STRING", "")
         parts = [request.path.encode("utf-8", "surrogateescape"), unquote_to_bytes(query.encode("latin-1", "replace"))]
-        if request.method == "POST" and request.content_type == "application/x-www-form-urlencoded":
+        if is_form and request.method == "POST" and request.content_type == "application/x-www-form-urlencoded":
             parts.append(unquote_to_bytes(request.body))
         if not all(map(is_readable, parts)):
             raise BadRequest("unreadable text")

@@ -31,9 +31,9 @@ INSTALLED_APPS = [
     "simple_history",
 ]
 MIDDLEWARE = [
+    "csp.middleware.CSPMiddleware",  # first: what the next one refuses is a page too
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "config.middleware.ConsoleSessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "config.middleware.SealedStateMiddleware",
@@ -118,6 +118,17 @@ if env.str("EMAIL_URL", default=""):
 else:
     EMAIL_BACKEND = "config.mail_folder.EmailBackend"
 
+# --- messages to phones -------------------------------------------------------------------------------------------
+# As files only where mail is files too: once letters really leave, a message must not end in a folder.
+SMS_FOLDER = HOME / "sms"
+SMS_URL = env.str("SMS_URL", default="")
+SMS_BODY = env.str("SMS_BODY", default="")
+SMS_AUTHORIZATION = env.str("SMS_AUTHORIZATION", default="")
+if SMS_URL:
+    SMS_BACKEND = "config.sms_http.send"
+else:
+    SMS_BACKEND = "" if env.str("EMAIL_URL", default="") else "config.sms_folder.send"
+
 # --- sealing ------------------------------------------------------------------------------------------------------
 # Read by the keyring and not through env: a missing file is the sealed state, not a broken setting.
 MASTER_KEYS = os.environ.get("MASTER_KEYS", "")
@@ -164,7 +175,8 @@ SECURE_SSL_REDIRECT = IS_ON_TLS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if IS_ON_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_ON_TLS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)  # also who sent a request (consent.views.limiting)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # a draft of the policy in three languages; public pages take less
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000

@@ -9,6 +9,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("", views.home, name="home"),
     path("u/<str:token>/", views.unsubscribe, name="unsubscribe"),
+    path("receipts/key.pem", views.receipt_key, name="receipt_key"),
     path("admin/language/", set_language, name="set_language"),  # under /admin/, where the cookie lives
     path("admin/", admin.site.urls),
     *i18n_patterns(path("", include("consent.urls"))),

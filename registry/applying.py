@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from registry.models import Processing, ProcessingPurpose
-from registry.processing import lock_subjects, refresh_due
+from registry.processing import HISTORY_COLUMNS, lock_subjects, refresh_due
 from registry.simulating import NEW_END, Proposal, Report, quiet
 
 BATCH = 1000  # people
@@ -27,7 +27,6 @@ CHANGE = """
     INSERT INTO registry_historicalprocessing ({columns}, history_date, history_type, history_change_reason)
     SELECT {columns}, %(now)s, '~', {why} FROM changed
 """
-KEPT = ", ".join(field.column for field in Processing.history.model.tracked_fields if field.column != "counted_at")
 NEW_RULE = CHANGE.format(
     changes=f"""
         lapses_at = {NEW_END}, rule_version = %(version)s, term_from = CASE
@@ -36,7 +35,7 @@ NEW_RULE = CHANGE.format(
         END""",
     which=f"""processing.rule_version < %(version)s
         AND (NOT %(is_consent)s OR ({NEW_END}) IS DISTINCT FROM processing.lapses_at)""",
-    columns=KEPT,
+    columns=HISTORY_COLUMNS,
     why="'rule'",
 )
 CLOSED = CHANGE.format(
@@ -48,7 +47,7 @@ CLOSED = CHANGE.format(
                 registry_end_of_term(%(closes_at)s, purpose.term_value, purpose.term_unit))
             ELSE least(processing.lapses_at, greatest(processing.began_at, %(closes_at)s)) END""",
     which="true",
-    columns=KEPT,
+    columns=HISTORY_COLUMNS,
     why="'purpose closed'",
 )
 

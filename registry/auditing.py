@@ -19,7 +19,10 @@ def record(
     reason: str = "",
     request_id: UUID | None = None,
 ) -> AuditEntry:
-    """Appends one entry: who (a staff member, or the job or page `system`), what, on whose data, about which row."""
+    """Appends one entry: who (a staff member, or the job or page `system`), what, on whose data, about which row.
+
+    A row known by a code has no number: the caller gives the code as reason.
+    """
     return AuditEntry.objects.create(
         at=now,
         actor=actor,
@@ -27,7 +30,7 @@ def record(
         operation=operation,
         subject_id=subject_id,
         object_type=about._meta.label_lower if about is not None else "",
-        object_id=about.pk if about is not None else None,
+        object_id=about.pk if about is not None and isinstance(about.pk, int) else None,
         reason=reason,
         request_id=request_id,
     )

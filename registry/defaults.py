@@ -10,6 +10,7 @@ from typing import Any
 from django.db import models, transaction
 
 from registry.models import (
+    Country,
     DataCategory,
     Deadline,
     LegalGround,
@@ -32,6 +33,7 @@ def load() -> int:
     RetentionSettings.objects.get_or_create(pk=1)
     _add_missing(SelfRetentionRule, _read("trace"))
     _add_missing(LegalGround, _read("ground"))
+    _add_missing(Country, _read("country"))
     _add_missing(DataCategory, _read("category"))
     grounds = {ground.code: ground for ground in LegalGround.objects.all()}
     _add_missing(Deadline, [row | {"ground": grounds[row["ground"]]} for row in _read("deadline")])
@@ -66,6 +68,7 @@ def _count() -> int:
         for model in (
             Operator,
             LegalGround,
+            Country,
             DataCategory,
             Deadline,
             ProcessingPurpose,

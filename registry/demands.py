@@ -46,6 +46,7 @@ from registry.processing import end_processing, lock_subjects, refresh_due
 from registry.sealing import SealError
 
 logger = logging.getLogger(__name__)
+ENOUGH = 256  # bytes of a ciphertext tell it from any other; a scan has millions
 Opened = list[tuple[DataCategory, Normalised]]
 
 
@@ -111,14 +112,19 @@ def _remember(certificate: ErasureCertificate, opened: Opened, now: datetime) ->
 
 
 def _opened(data: Iterable[PersonalDatum]) -> Opened:
-    """The values of these data; one that does not open is left out."""
+    """The contacts among these data; one that does not open is left out. The registry's own evidence stays shut: it is
+    looked for by its ciphertext, and nobody is remembered by it."""
     found = []
-    for datum in data:
+    for datum in _contacts(data):
         try:
             found.append((datum.category, _canonical(datum.category.kind, datum.unseal(keyring().masters))))
         except SealError:
             continue
     return found
+
+
+def _contacts(data: Iterable[PersonalDatum]) -> list[PersonalDatum]:
+    return [datum for datum in data if datum.category.kind in DataCategory.CONTACTS]
 
 
 def _canonical(kind: str, value: str) -> Normalised:
@@ -193,7 +199,8 @@ def _pass(certificate: ErasureCertificate, now: datetime) -> int:
         certificate=certificate,
     )
     seen = scanning.scan(needles)
-    entry = {"at": now.isoformat(), "data": gone, "unreadable": len(free) - len(opened), "removed_letters": letters}
+    unreadable = len(_contacts(free)) - len(opened)
+    entry = {"at": now.isoformat(), "data": gone, "unreadable": unreadable, "removed_letters": letters}
     certificate.scan.setdefault("passes", []).append(entry | seen.as_json())
     return len(seen.remains)
 
@@ -202,7 +209,7 @@ def _needles(data: list[PersonalDatum], opened: Opened) -> scanning.Needles:
     keys = [datum.key for datum in data if hasattr(datum, "key")]
     return scanning.needles_of(
         ((category.kind, value) for category, value in opened),
-        sealed=[*(bytes(datum.sealed) for datum in data), *(bytes(key.wrapped) for key in keys)],
+        sealed=[*(bytes(datum.sealed[:ENOUGH]) for datum in data), *(bytes(key.wrapped) for key in keys)],
         indexes=[bytes(datum.index) for datum in data],
         data=[datum.pk for datum in data],
     )

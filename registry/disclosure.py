@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from registry import auditing
 from registry.keyring import keyring
-from registry.models import AuditEntry, PersonalDatum, StaffMember
+from registry.models import AuditEntry, DataCategory, PersonalDatum, StaffMember
 from registry.normalise import check_given, normalise
 from registry.sealing import SealError
 
@@ -47,11 +47,16 @@ def _record(operation: AuditEntry.Operation, datum: PersonalDatum, by: StaffMemb
 
 
 def masked(data: Iterable[PersonalDatum]) -> dict[int, str]:
-    """A hint of each value by datum id: `a•••@example.kz`, or ⚠ where it does not open. Select `category` and `key`."""
+    """A hint of each value by datum id: `a•••@example.kz`, ••• of evidence, or ⚠ where it does not open.
+
+    Select `category` and `key`.
+    """
     return {datum.pk: _hint(datum) for datum in data}
 
 
 def _hint(datum: PersonalDatum) -> str:
+    if datum.category.kind not in DataCategory.CONTACTS:
+        return "•••"
     try:
         return normalise(datum.category.kind, datum.unseal(keyring().masters)).masked
     except (SealError, ValidationError):

@@ -21,7 +21,9 @@ LATE_AFTER = {
     "self_retention": timedelta(hours=26),
     "expire_unconfirmed": timedelta(hours=3),
     "finish_erasures": timedelta(hours=1),
+    "ask_anew": timedelta(minutes=15),
     "send_mail": timedelta(minutes=15),
+    "send_links": timedelta(minutes=15),
     "write_ledger": timedelta(minutes=15),
 }
 

@@ -7,6 +7,7 @@ answer 503, the jobs take nothing, and nothing is written. Sealed names the key 
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,6 +20,9 @@ from registry import sealing
 from registry.models import PersonalDatum, SealingKey
 from registry.sealing import MasterKeys, SealError
 
+# A database from before these keys gets them when it is prepared; not one that has used them and lost them.
+added_later: dict[str, Callable[[], bool]] = {}
+
 
 class Sealed(Exception):
     """The master key is missing or wrong. The message says which one is wanted and is meant for the administrator."""
@@ -30,6 +34,7 @@ class Keyring:
     index: bytes
     links: bytes
     memory: bytes
+    receipts: bytes
 
     def memory_index(self, category: str, canonical: str) -> bytes:
         """Under a key of its own: it meets nothing that `blind_index` makes."""
@@ -54,7 +59,7 @@ def keyring() -> Keyring:
             f"SEALED: this database was sealed with master key '{wanted}' and it does not open ({error}). "
             f"Put the right key into {settings.MASTER_KEYS_FILE} or MASTER_KEYS and start again."
         ) from None
-    return Keyring(masters, keys["index"], keys["links"], keys["memory"])
+    return Keyring(masters, **{name: keys[name] for name in keys if name != SealingKey.Name.CANARY})
 
 
 def master_text() -> str:
@@ -68,27 +73,38 @@ def master_text() -> str:
 
 
 def create_keys(now: datetime) -> bool:
-    """Gives a new database its keys, and a new master key file if none is given. False if it has them already.
+    """Gives a database the keys it lacks, a new one all, and a master key file if none is given. False if none lacks.
 
     Raises Sealed where data exist without keys: new keys would hide that the old ones are lost.
     """
     with transaction.atomic():
-        if SealingKey.objects.exists():
+        known = set(SealingKey.objects.values_list("name", flat=True))
+        later = {name for name, is_used in added_later.items() if name not in known and not is_used()}
+        wanted = later if known else set(SealingKey.Name.values)
+        if not wanted:
             return False
-        if PersonalDatum.objects.exists():
+        if not known and PersonalDatum.objects.exists():
             raise Sealed("SEALED: the database holds data and no keys. Restore the table of keys from a backup.")
-        if not master_text():
+        if not known and not master_text():
             _write_master_file(sealing.new_master("k1"))
-        try:
-            masters = MasterKeys.parse(master_text())
-        except SealError as error:
-            raise Sealed(f"SEALED: {error}") from None
+        masters = _proven_masters()
         SealingKey.objects.bulk_create(
             SealingKey(name=name, wrapped=sealing.wrap(masters, sealing.new_key(), name.encode()), created_at=now)
-            for name in SealingKey.Name.values
+            for name in sorted(wanted)
         )
     keyring.cache_clear()
     return True
+
+
+def _proven_masters() -> MasterKeys:
+    """The master keys given; they open what is sealed already: a new key under a wrong one would hide that."""
+    try:
+        masters = MasterKeys.parse(master_text())
+        for row in SealingKey.objects.all():
+            sealing.unwrap(masters, bytes(row.wrapped), row.name.encode())
+    except SealError as error:
+        raise Sealed(f"SEALED: {error}") from None
+    return masters
 
 
 def _write_master_file(text: str) -> None:

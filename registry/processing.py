@@ -4,9 +4,10 @@ Everyone who changes what may be kept (data, processing, holds) first takes the 
 `lock_subjects`, and at the end lets `refresh_due` say when the purge must look again.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -24,30 +25,26 @@ class Scope:
 
 
 OWN_USE = Scope()
+TRACKED = [field.column for field in Processing.history.model.tracked_fields if field.column != "counted_at"]
+HISTORY_COLUMNS = ", ".join(TRACKED)
+LOCK = "SELECT FROM registry_retentiondue WHERE subject_id = ANY(%s) ORDER BY subject_id FOR UPDATE"
 
 
 def lock_subjects(subject_ids: Iterable[int]) -> None:
     """Holds these people against the purge and against each other until the transaction ends, in one order for all."""
     wanted = sorted(set(subject_ids))
-    locked = RetentionDue.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
-    if len(locked) != len(wanted):
-        raise DataSubject.DoesNotExist
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("a lock is held until a transaction ends, and there is none")
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [wanted])
+        if cursor.rowcount != len(wanted):
+            raise DataSubject.DoesNotExist
 
 
 def refresh_due(subject_ids: Iterable[int]) -> None:
     """Sets when the purge must look at these people next: the first moment at which nothing keeps one of their data."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE registry_retentiondue AS due SET due_at = term.due_at
-            FROM (
-                SELECT id, (SELECT min(until) FROM registry_datumterm WHERE subject_id = id) AS due_at
-                FROM unnest(%s::bigint[]) AS id
-            ) AS term
-            WHERE due.subject_id = term.id AND due.due_at IS DISTINCT FROM term.due_at
-            """,
-            [list(subject_ids)],
-        )
+        cursor.execute("SELECT registry_refresh_due(%s::bigint[])", [list(subject_ids)])
 
 
 def recount(purpose_id: int | None = None, batch: int = 1000) -> int:
@@ -78,26 +75,86 @@ def may_process(subject: DataSubject, purpose: ProcessingPurpose, now: datetime)
     return Processing.objects.live(now).filter(subject=subject, purpose=purpose).exists()
 
 
+@dataclass(frozen=True)
+class Opening:
+    """One processing to open: for what, how far, and `until`, where it ends before the purpose's own term."""
+
+    purpose: ProcessingPurpose
+    scope: Scope = OWN_USE
+    until: datetime | None = None
+
+
+OPEN = """
+    WITH opened AS (
+        INSERT INTO registry_processing AS processing (subject_id, purpose_id, state, began_at, term_from, lapses_at,
+            channel, counted_at, rule_version, third_parties, cross_border, public_sources, paused_at)
+        SELECT %(subject)s, purpose_id, 'open', %(now)s, term_from, lapses_at, %(channel)s, NULL, rule_version,
+            third_parties, cross_border, public_sources, NULL
+        FROM unnest(%(purpose)s::bigint[], %(term_from)s::timestamptz[], %(lapses_at)s::timestamptz[],
+            %(rule_version)s::int[], %(third_parties)s::bool[], %(cross_border)s::bool[], %(public_sources)s::bool[])
+            AS line (purpose_id, term_from, lapses_at, rule_version, third_parties, cross_border, public_sources)
+        ON CONFLICT (subject_id, purpose_id) DO UPDATE SET (state, began_at, term_from, lapses_at, channel, counted_at,
+            rule_version, third_parties, cross_border, public_sources, paused_at) = (excluded.state, excluded.began_at,
+            excluded.term_from, excluded.lapses_at, excluded.channel, NULL, excluded.rule_version,
+            excluded.third_parties, excluded.cross_border, excluded.public_sources, NULL)
+        RETURNING *, xmax = 0 AS is_new
+    )
+    INSERT INTO registry_historicalprocessing ({columns}, history_date, history_type)
+    SELECT {columns}, %(now)s, CASE WHEN is_new THEN '+' ELSE '~' END FROM opened
+"""
+END = """
+    WITH ended AS (
+        UPDATE registry_processing AS processing
+        SET state = %(state)s, term_from = line.term_from, lapses_at = line.lapses_at
+        FROM unnest(%(id)s::bigint[], %(term_from)s::timestamptz[], %(lapses_at)s::timestamptz[])
+            AS line (id, term_from, lapses_at)
+        WHERE processing.id = line.id RETURNING processing.*
+    )
+    INSERT INTO registry_historicalprocessing ({columns}, history_date, history_type)
+    SELECT {columns}, %(now)s, '~' FROM ended
+"""
+PAUSE = """
+    WITH paused AS (
+        UPDATE registry_processing AS processing SET paused_at = %(now)s
+        FROM unnest(%(subject)s::bigint[], %(purpose)s::bigint[]) AS line (subject_id, purpose_id)
+        WHERE (processing.subject_id, processing.purpose_id) = (line.subject_id, line.purpose_id)
+            AND processing.paused_at IS NULL RETURNING processing.*
+    )
+    INSERT INTO registry_historicalprocessing ({columns}, history_date, history_type)
+    SELECT {columns}, %(now)s, '~' FROM paused
+"""
+
+
 def open_processing(
     subject: DataSubject, purpose: ProcessingPurpose, *, now: datetime, scope: Scope = OWN_USE, channel: str = ""
-) -> Processing:
-    """Opens or renews; the person is locked by the caller. The term runs under the rule in force, from `now` if opening
-    starts its clock."""
+) -> datetime | None:
+    """Opens or renews one processing; its end. The person is locked by the caller."""
+    return open_all(subject, [Opening(purpose, scope)], now=now, channel=channel)[0]
+
+
+def open_all(
+    subject: DataSubject, openings: Sequence[Opening], *, now: datetime, channel: str = ""
+) -> list[datetime | None]:
+    """Opens or renews; the ends, in the same order. The person is locked by the caller. The term runs under the rule in
+    force, from `now` if opening starts its clock."""
+    lines = [_line(opening, now) for opening in openings]
+    columns = {name: [line[name] for line in lines] for name in lines[0]} if lines else {}
+    if lines:
+        _run(OPEN, columns | {"subject": subject.pk, "now": now, "channel": channel})
+    return [line["lapses_at"] for line in lines]
+
+
+def _line(opening: Opening, now: datetime) -> dict[str, Any]:
+    purpose = opening.purpose
     term_from = now if purpose.starts_with_opening() else None
-    lapse = purpose.lapse(term_from)
-    values = {
-        "state": Processing.State.OPEN,
-        "began_at": now,
+    lapse = min((end for end in (purpose.lapse(term_from), opening.until) if end), default=None)
+    return {
+        "purpose": purpose.pk,
         "term_from": term_from,
         "lapses_at": lapse and max(lapse, now),
-        "channel": channel,
-        "counted_at": None,
         "rule_version": purpose.rule_version,
-        "third_parties": scope.third_parties,
-        "cross_border": scope.cross_border,
-        "public_sources": scope.public_sources,
+        **asdict(opening.scope),
     }
-    return Processing.objects.update_or_create(subject=subject, purpose=purpose, defaults=values)[0]
 
 
 def end_processing(
@@ -107,22 +164,38 @@ def end_processing(
 
     Nothing may be used any more. What is kept goes at once as well, unless this very event starts the purpose's term.
     """
-    still_open = Processing.objects.filter(subject=subject, purpose__in=purposes, state=Processing.State.OPEN)
-    ended = [
-        processing
-        for processing in still_open.select_related("purpose")
-        if processing.lapses_at is None or processing.lapses_at > now
-    ]
+    ongoing = Processing.objects.ongoing(now).filter(subject=subject, purpose__in=purposes)
+    ended = list(ongoing.select_related("purpose").order_by("purpose__position", "pk"))
     for processing in ended:
         at = max(now, processing.began_at)
         starts_term = processing.purpose.clock == state  # "consent withdrawn" and "request closed" are clocks too
         processing.term_from = at if starts_term else processing.term_from
         processing.lapses_at = (starts_term and processing.purpose.lapse(at)) or at
         processing.state = state
-        processing.save()
+    if ended:
+        columns = {
+            "id": [one.pk for one in ended],
+            "term_from": [one.term_from for one in ended],
+            "lapses_at": [one.lapses_at for one in ended],
+        }
+        _run(END, columns | {"state": state, "now": now})
     if state == Processing.State.WITHDRAWN:
         _queue_for_the_ledger(ended, now)
     return ended
+
+
+def pause(wider: Iterable[tuple[int, int]], *, now: datetime) -> None:
+    """What became wider, by subject and purpose, waits until it is opened anew; what waits already goes on waiting.
+    The people are locked by the caller."""
+    if pairs := list(wider):
+        subjects, purposes = zip(*pairs, strict=True)
+        _run(PAUSE, {"subject": list(subjects), "purpose": list(purposes), "now": now})
+
+
+def _run(statement: str, values: dict[str, Any]) -> None:
+    """Rows and their history in one statement: simple-history writes nothing for what is not saved one by one."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(columns=HISTORY_COLUMNS), values)
 
 
 def _queue_for_the_ledger(withdrawn: list[Processing], now: datetime) -> None:

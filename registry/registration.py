@@ -5,27 +5,38 @@ written. An address nobody has confirmed is a claim: it finds or makes one pendi
 parallel it comes, and touches nobody who has confirmed the same address.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
 
 from registry import auditing, memory
 from registry.keyring import keyring
-from registry.models import AuditEntry, DataCategory, DataSubject, PersonalDatum, ProcessingPurpose, RetentionDue
+from registry.models import (
+    AuditEntry,
+    DataCategory,
+    DataSubject,
+    PersonalDatum,
+    ProcessingPurpose,
+    RetentionDue,
+    StaffMember,
+)
 from registry.normalise import Normalised, normalise
 from registry.processing import lock_subjects, refresh_due
 
 Accepted = dict[DataCategory, Normalised]
+Standing = PersonalDatum.Standing
 
 
 def accept(values: Mapping[str, str], purposes: Iterable[ProcessingPurpose]) -> Accepted:
     """The canonical form of each value by category. ValidationError names every refused one by its category code."""
-    wanted = [purpose.pk for purpose in purposes]
-    approved = {category.code: category for category in DataCategory.objects.all()}
-    needed = set(DataCategory.objects.filter(processingpurpose__in=wanted).values_list("code", flat=True))
+    prefetch_related_objects(wanted := list(purposes), "categories")
+    asked = (category for purpose in wanted for category in purpose.categories.all())
+    needed = {category.code: category for category in asked if category.kind in DataCategory.CONTACTS}
+    approved = needed.keys() if values.keys() <= needed.keys() else _approved_codes()
     accepted: Accepted = {}
     errors: dict[str, list[ValidationError]] = {}
     for code, value in values.items():
@@ -39,19 +50,30 @@ def accept(values: Mapping[str, str], purposes: Iterable[ProcessingPurpose]) -> 
     return accepted
 
 
-def _approved(code: str, approved: Mapping[str, DataCategory], needed: set[str]) -> DataCategory:
+def _approved_codes() -> Collection[str]:
+    return set(DataCategory.objects.filter(kind__in=DataCategory.CONTACTS).values_list("code", flat=True))
+
+
+def _approved(code: str, approved: Collection[str], needed: Mapping[str, DataCategory]) -> DataCategory:
     if code not in approved:
         raise ValidationError(_("This is not on the approved list of personal data."), code="not_approved")
     if code not in needed:
         raise ValidationError(_("None of the chosen purposes needs this."), code="not_needed")
-    return approved[code]
+    return needed[code]
 
 
 @transaction.atomic
 def register(
-    accepted: Accepted, *, claim: str, language: str, now: datetime, source: str = PersonalDatum.Source.SUBJECT
+    accepted: Accepted,
+    *,
+    claim: str,
+    language: str,
+    now: datetime,
+    source: str = PersonalDatum.Source.SUBJECT,
+    by: StaffMember | None = None,
 ) -> DataSubject:
     """The pending person who claims the address of category `claim`, with the other values stated beside it.
+    `by`: who on the staff entered them.
 
     Returns with the person locked.
     """
@@ -63,19 +85,21 @@ def register(
     subject = _claimant(index)
     if subject is None:
         subject = create_subject(language, DataSubject.Status.PENDING, now)
-        record_datum(subject, category, value, standing=PersonalDatum.Standing.CLAIMED, source=source, now=now)
-        auditing.record(AuditEntry.Operation.COLLECT, now=now, system="page", subject_id=subject.pk, about=subject)
+        record_datum(subject, category, value, standing=Standing.CLAIMED, source=source, now=now, by=by)
+        system = "" if by else "page"
+        auditing.record(
+            AuditEntry.Operation.COLLECT, now=now, actor=by, system=system, subject_id=subject.pk, about=subject
+        )
     for other, stated in accepted.items():
         if other != category:
-            state_datum(subject, other, stated, source=source, now=now)
+            state_datum(subject, other, stated, source=source, now=now, by=by)
     return subject
 
 
 def create_subject(language: str, status: DataSubject.Status, now: datetime) -> DataSubject:
-    """A new person and their lock, taken."""
+    """A new person, locked: nobody else sees the row before this transaction ends."""
     subject = DataSubject.objects.create(language=language, status=status, created_at=now)
     RetentionDue.objects.create(subject=subject)
-    lock_subjects([subject.pk])
     return subject
 
 
@@ -87,6 +111,7 @@ def record_datum(
     standing: PersonalDatum.Standing,
     now: datetime,
     source: str = PersonalDatum.Source.SUBJECT,
+    by: StaffMember | None = None,
 ) -> PersonalDatum:
     """Seals one value under a key of its own. The person is locked by the caller."""
     datum = PersonalDatum(
@@ -96,20 +121,29 @@ def record_datum(
         source=source,
         standing=standing,
         recorded_at=now,
-        confirmed_at=now if standing == PersonalDatum.Standing.CONFIRMED else None,
+        recorded_by=by,
+        confirmed_at=now if standing == Standing.CONFIRMED else None,
     )
     datum.seal(value.kept, keyring().masters)
     return datum
 
 
-def state_datum(subject: DataSubject, category: DataCategory, value: Normalised, *, source: str, now: datetime) -> None:
+def state_datum(
+    subject: DataSubject,
+    category: DataCategory,
+    value: Normalised,
+    *,
+    source: str,
+    now: datetime,
+    by: StaffMember | None = None,
+) -> None:
     """Keeps a value nobody has checked. It replaces an earlier unchecked one, never a confirmed one."""
     index = keyring().blind_index(category.code, value.canonical)
     held = subject.data.live().filter(category=category)
     if held.filter(index=index).exists():
         return
-    held.filter(standing=PersonalDatum.Standing.STATED).update(superseded_at=now, keep_until=now)
-    record_datum(subject, category, value, standing=PersonalDatum.Standing.STATED, source=source, now=now)
+    held.filter(standing=Standing.STATED).update(superseded_at=now, keep_until=now)
+    record_datum(subject, category, value, standing=Standing.STATED, source=source, now=now, by=by)
 
 
 @transaction.atomic
@@ -119,13 +153,13 @@ def confirm_identity(claimant: DataSubject, *, now: datetime) -> DataSubject | N
     Where somebody has confirmed this address before, it is them: what the claimant stated goes over to them, sealed
     anew, and the claim is left to the purge.
     """
-    claim = claimant.data.live().filter(standing=PersonalDatum.Standing.CLAIMED).first()
+    claim = claimant.data.live().filter(standing=Standing.CLAIMED).first()
     if claim is None:
         return _still_there(claimant)
     _lock_identifier(bytes(claim.index))
     known = PersonalDatum.objects.identifying(bytes(claim.index)).first()
     lock_subjects({claimant.pk, known.subject_id} if known else {claimant.pk})
-    if not claimant.data.filter(pk=claim.pk, standing=PersonalDatum.Standing.CLAIMED).exists():
+    if not claimant.data.filter(pk=claim.pk, standing=Standing.CLAIMED).exists():
         return _still_there(claimant)
     if known and (owner := DataSubject.objects.filter(pk=known.subject_id, data=known.pk).first()):
         if owner.status != DataSubject.Status.BLOCKED:
@@ -133,7 +167,7 @@ def confirm_identity(claimant: DataSubject, *, now: datetime) -> DataSubject | N
             _forget_suppression(claim)
             _carry_over(claimant, owner, now)
         return owner
-    claim.standing, claim.confirmed_at = PersonalDatum.Standing.CONFIRMED, now
+    claim.standing, claim.confirmed_at = Standing.CONFIRMED, now
     claim.save(update_fields=["standing", "confirmed_at"])
     _keep_again(claimant, claim)
     _forget_suppression(claim)
@@ -161,7 +195,7 @@ def _still_there(claimant: DataSubject) -> DataSubject | None:
 
 
 def _carry_over(claimant: DataSubject, owner: DataSubject, now: datetime) -> None:
-    for datum in claimant.data.live().filter(standing=PersonalDatum.Standing.STATED).select_related("category", "key"):
+    for datum in claimant.data.live().contacts().filter(standing=Standing.STATED).select_related("category", "key"):
         value = normalise(datum.category.kind, datum.unseal(keyring().masters))
         state_datum(owner, datum.category, value, source=datum.source, now=now)
         _keep_again(owner, datum)
@@ -170,12 +204,37 @@ def _carry_over(claimant: DataSubject, owner: DataSubject, now: datetime) -> Non
 
 def _claimant(index: bytes) -> DataSubject | None:
     """The pending person who claims this identifier, locked. Looked up again under the lock: a purge may be faster."""
-    claims = PersonalDatum.objects.live().filter(index=index, standing=PersonalDatum.Standing.CLAIMED)
+    claims = PersonalDatum.objects.live().filter(index=index, standing=Standing.CLAIMED)
     found = claims.values_list("subject_id", flat=True).first()
     if found is None:
         return None
     lock_subjects([found])
     return DataSubject.objects.filter(pk=found, data__in=claims).first()
+
+
+def lock_claims(claims: Iterable[tuple[str, str]]) -> None:
+    """Takes at once what registering several claims takes one after the other; each by category code and canonical
+    form. Whoever registers or confirms more than one does it like this: addresses before people, in one order for all.
+    """
+    indexes = sorted(keyring().blind_index(category, canonical) for category, canonical in claims)
+    _lock_identifiers(indexes)
+    claimants = PersonalDatum.objects.live().filter(index__in=indexes, standing=Standing.CLAIMED)
+    lock_subjects(claimants.values_list("subject_id", flat=True))
+
+
+def lock_identities(claimant_ids: Iterable[int]) -> None:
+    """Takes at once what confirming the identity of several claimants takes one after the other."""
+    claimants = set(claimant_ids)
+    claims = PersonalDatum.objects.live().filter(subject__in=claimants, standing=Standing.CLAIMED)
+    indexes = sorted(bytes(index) for index in claims.values_list("index", flat=True))
+    _lock_identifiers(indexes)
+    owners = PersonalDatum.objects.live().filter(index__in=indexes, standing=Standing.CONFIRMED)
+    lock_subjects(claimants.union(owners.values_list("subject_id", flat=True)))
+
+
+def _lock_identifiers(indexes: Iterable[bytes]) -> None:
+    for index in indexes:
+        _lock_identifier(index)
 
 
 def _lock_identifier(index: bytes) -> None:

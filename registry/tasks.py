@@ -75,35 +75,36 @@ def _write_ledger(now: datetime) -> str:
 
 def wake_ledger() -> None:
     """Tells a worker that something was erased. A dead broker costs a minute."""
-    _wake(write_ledger)
+    wake(write_ledger)
 
 
 def wake_mail() -> None:
     """Tells a worker that a letter is queued. A dead broker costs a minute, not the letter: the sweeper comes."""
-    _wake(send_mail)
+    wake(send_mail)
 
 
 def wake_erasures() -> None:
     """Tells a worker that an erasure was demanded or a hold released. A dead broker costs five minutes."""
-    _wake(finish_erasures)
+    wake(finish_erasures)
 
 
 def wake_purge() -> None:
     """Tells a worker that a person carries out an approved preview. A dead broker costs a night."""
-    _wake(purge)
+    wake(purge)
 
 
 def wake_rules() -> None:
     """Tells a worker that a purpose was closed or a rule proposed. A dead broker costs a day; the gate is shut."""
-    _wake(apply_rules)
+    wake(apply_rules)
 
 
 def wake_recount(purpose_id: int) -> None:
     """Tells a worker that a purpose was changed. A dead broker costs a day: the daily recount comes."""
-    _wake(recount, purpose_id)
+    wake(recount, purpose_id)
 
 
-def _wake(task: Any, *ids: int) -> None:
+def wake(task: Any, *ids: int) -> None:
+    """Tells a worker; with a broker that does not answer, the job waits for its time."""
     try:
         task.apply_async(ids, retry=False)
     except (OperationalError, OSError):

@@ -154,6 +154,7 @@ add(
     )
 )
 add(files("letter-files", _("letters as files"), _("written"), lambda: settings.MAIL_FOLDER, "*.eml", ".*.part"))
+add(files("sms-files", _("messages to phones as files"), _("written"), lambda: settings.SMS_FOLDER, "*.sms", ".*.part"))
 add(
     rows(
         "previews",

@@ -9,6 +9,7 @@ from registry.admin import (
     retention_pages,
     rules,
     subjects,
+    transfers,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "retention_pages",
     "rules",
     "subjects",
+    "transfers",
 ]

@@ -1,9 +1,12 @@
+from copy import copy
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from registry import tasks
 from registry.admin.base import ConfigurationAdmin
@@ -18,12 +21,38 @@ class DataCategoryAdmin(ConfigurationAdmin):
         return ["code", "kind"] if obj else []  # values are found and read by them
 
 
+class PurposeForm(ModelForm):
+    """What people are asked must say everything (Law 94-V art. 8(4)); the missing items are named."""
+
+    LISTS = ("categories", "recipients")
+    DISCLOSURES = ("third_parties", "cross_border", "public_sources")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not cleaned.get("is_public"):
+            return cleaned
+        purpose = copy(self.instance)
+        for name in cleaned.keys() - set(self.LISTS):
+            setattr(purpose, name, cleaned[name])
+        if items := purpose.left_open(*(self._chosen(name, cleaned) for name in self.LISTS)):
+            for name in self.DISCLOSURES:
+                if name in cleaned and not cleaned[name]:
+                    self.add_error(name, self.fields[name].error_messages["required"])
+            told = _("People are asked about this purpose. Left open: %(items)s.") % {"items": ", ".join(items)}
+            raise ValidationError(told)
+        return cleaned
+
+    def _chosen(self, name: str, cleaned: dict[str, Any]) -> list[Any]:
+        """What was chosen; what the purpose has where that is read only."""
+        return list(cleaned[name] if name in cleaned else getattr(self.instance, name).all())
+
+
 @admin.register(ProcessingPurpose)
 class ProcessingPurposeAdmin(ConfigurationAdmin):
     list_display = ["code", "name_kk", "name_ru", "clause", "is_public", "clock", "term_value", "term_unit", "outcome"]
     list_filter = ["is_public", "outcome"]
-    filter_horizontal = ["categories"]
-
+    filter_horizontal = ["categories", "recipients"]
+    form = PurposeForm
     change_form_template = "admin/registry/purpose.html"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:

@@ -22,6 +22,9 @@ CHANNELS = {
     "page": gettext_lazy("page"),
     "link": gettext_lazy("link in a letter"),
     "one_click": gettext_lazy("one-click unsubscribing"),
+    "code": gettext_lazy("code by message"),
+    "paper": gettext_lazy("signed paper"),
+    "telephone": gettext_lazy("telephone"),
     "desk": gettext_lazy("desk"),
     "job": gettext_lazy("scheduled job"),
 }

@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
-from registry import reasons
+from registry import reasons, scans
 from registry.admin.base import AppointedOnly, PeopleAdmin, refuse_unappointed, staff_member
 from registry.admin.forms import ReasonForm
 from registry.disclosure import masked, reveal
-from registry.models import DataSubject, PersonalDatum, Processing
+from registry.models import DataCategory, DataSubject, PersonalDatum, Processing
 from registry.sealing import SealError
 
 
@@ -81,7 +81,7 @@ class DataSubjectAdmin(PeopleAdmin):
     inlines = [PersonalDatumInline, ProcessingInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DataSubject]:
-        data = PersonalDatum.objects.live().select_related("category", "key").order_by("category")
+        data = PersonalDatum.objects.live().contacts().select_related("category", "key").order_by("category")
         return super().get_queryset(request).prefetch_related(Prefetch("data", data, to_attr="live_data"))
 
     @admin.display(description=gettext_lazy("data"))
@@ -114,7 +114,7 @@ class DataSubjectAdmin(PeopleAdmin):
         return [path("datum/<int:datum_id>/reveal/", show, name="reveal"), *super().get_urls()]
 
     def reveal_view(self, request: HttpRequest, datum_id: int) -> HttpResponse:
-        """GET asks for the reason; POST opens the value for this one page."""
+        """GET asks for the reason; POST opens the value for this one page, a scan as a file."""
         refuse_unappointed(request)
         data = PersonalDatum.objects.select_related("category", "key", "subject")
         datum = get_object_or_404(data, pk=datum_id)
@@ -126,7 +126,7 @@ class DataSubjectAdmin(PeopleAdmin):
             value = reveal(datum, by=staff_member(request), reason=form.cleaned_data["reason"], now=timezone.now())
         except SealError:
             return page(problem=_("This value does not open: it was damaged or moved. Tell the administrator."))
-        return page(value=value)
+        return as_file(datum, value) if datum.category.kind == DataCategory.Kind.SCAN else page(value=value)
 
     def _reveal_page(
         self, request: HttpRequest, datum: PersonalDatum, form: RevealForm, value: str = "", problem: str = ""
@@ -141,6 +141,14 @@ class DataSubjectAdmin(PeopleAdmin):
         }
         status = 500 if problem else 200
         return TemplateResponse(request, "admin/registry/reveal.html", context, status=status)
+
+
+def as_file(datum: PersonalDatum, text: str) -> HttpResponse:
+    """A scan is taken away and never shown in the browser: it came from outside, and may be anything inside."""
+    content = scans.from_text(text)
+    name = f"scan-{datum.pk}.{scans.ending(content)}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type="application/octet-stream", headers=headers)
 
 
 class WithoutAnEnd(admin.SimpleListFilter):

@@ -14,10 +14,12 @@ from registry.models.retention import DatumTerm, DestructionGround, ErasureRecor
 from registry.models.rules import RetentionSettings, RuleChange, SelfRetentionRule
 from registry.models.statistics import KeptCount
 from registry.models.subjects import DataSubject, DatumKey, PersonalDatum, RetentionDue, SealingKey
+from registry.models.transfers import Country, Recipient
 
 __all__ = [
     "Appointment",
     "AuditEntry",
+    "Country",
     "DataCategory",
     "DataSubject",
     "DatumKey",
@@ -40,6 +42,7 @@ __all__ = [
     "ProcessingPurpose",
     "PurgePreview",
     "PurgeRun",
+    "Recipient",
     "RememberedIdentifier",
     "RetentionDue",
     "RetentionSettings",

@@ -3,7 +3,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from registry.models.texts import Translated
+from registry.models.texts import LANGUAGES, Translated
 from registry.normalise import check_bin
 
 
@@ -33,6 +33,17 @@ class Operator(Translated):
 
     def __str__(self) -> str:
         return self.text("legal_name")
+
+    @property
+    def address(self) -> str:
+        """In the active language."""
+        return self.text("address")
+
+    def left_open(self) -> list[str]:
+        """What a consent text must say of the operator (Law 94-V art. 8(4)(1)) and is not filled in."""
+        named = {language: getattr(self, f"legal_name_{language}") for language in LANGUAGES}
+        names = [(_("legal name (%s)") % language, value) for language, value in named.items()]
+        return [str(item) for item, value in [*names, (_("BIN"), self.bin)] if not value]
 
     def clean(self) -> None:
         if self.pk is None and Operator.objects.exists():

@@ -10,14 +10,17 @@ from registry.models.subjects import DataSubject
 
 
 class ProcessingQuerySet(models.QuerySet["Processing"]):
+    def ongoing(self, now: datetime) -> "ProcessingQuerySet":
+        """Neither ended nor lapsed, whether or not it may be used at `now`."""
+        return self.filter(Q(lapses_at=None) | Q(lapses_at__gt=now), state=Processing.State.OPEN)
+
     def live(self, now: datetime) -> "ProcessingQuerySet":
-        """Processing that is allowed at `now`: open, not lapsed, person not blocked, purpose open. The one gate."""
-        return self.filter(
-            Q(lapses_at=None) | Q(lapses_at__gt=now),
+        """What is allowed at `now`: open, neither lapsed nor paused, person not blocked, purpose open. The one gate."""
+        return self.ongoing(now).filter(
             Q(purpose__opens_at=None) | Q(purpose__opens_at__lte=now),
             Q(purpose__closes_at=None) | Q(purpose__closes_at__gt=now),
-            state=Processing.State.OPEN,
             began_at__lte=now,
+            paused_at=None,
             subject__status__in=[DataSubject.Status.ACTIVE, DataSubject.Status.PENDING],
         )
 
@@ -49,6 +52,7 @@ class Processing(models.Model):
     rule_version = models.PositiveIntegerField(_("version of the retention rule"))
     channel = models.CharField(_("channel"), max_length=10, blank=True, db_default="")
     counted_at = models.DateTimeField(_("counted without the person at"), null=True, editable=False)
+    paused_at = models.DateTimeField(_("waits for a new consent since"), null=True, blank=True)
     third_parties = models.BooleanField(_("may be given to third parties"), default=False)
     cross_border = models.BooleanField(_("may be sent abroad"), default=False)
     public_sources = models.BooleanField(_("may be published"), default=False)

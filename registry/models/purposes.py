@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,8 @@ from simple_history.models import HistoricalRecords
 
 from registry.deadlines import end_of_day, end_of_term
 from registry.models.operator import LegalGround
-from registry.models.texts import Translated
+from registry.models.texts import LANGUAGES, Translated
+from registry.models.transfers import Recipient
 
 
 class DataCategory(Translated):
@@ -18,6 +20,10 @@ class DataCategory(Translated):
     class Kind(models.TextChoices):
         EMAIL = "email", _("e-mail address")
         PHONE = "phone", _("phone number")
+        TECHNICAL = "technical", _("technical data of a request")
+        SCAN = "scan", _("scan of a paper")
+
+    CONTACTS = (Kind.EMAIL, Kind.PHONE)  # what people enter; the other kinds are the registry's own evidence
 
     code = models.SlugField(_("code"), unique=True)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
@@ -48,7 +54,8 @@ class PurposeQuerySet(models.QuerySet["ProcessingPurpose"]):
 
     def asked_of_people(self, now: datetime) -> "PurposeQuerySet":
         """The purposes a consent form offers."""
-        return self.open(now).filter(is_public=True, ground=None).prefetch_related("categories")
+        asked = self.open(now).filter(is_public=True, ground=None)
+        return asked.prefetch_related("categories", "recipients__country")
 
 
 class ProcessingPurpose(Translated):
@@ -68,6 +75,12 @@ class ProcessingPurpose(Translated):
     class TermUnit(models.TextChoices):
         DAYS = "days", _("days")
         MONTHS = "months", _("calendar months")
+
+    class Disclosure(models.TextChoices):
+        """What a consent must say about leaving the operator (Law 94-V art. 8(4)(4)-(6)). Empty: not stated yet."""
+
+        NO = "no", _("no")
+        ASKED = "asked", _("only with a tick of its own")
 
     class Outcome(models.TextChoices):
         DESTROY = "destroy", _("destroy")
@@ -92,6 +105,12 @@ class ProcessingPurpose(Translated):
         help_text=_("Empty: the basis is the person's consent."),
     )
     categories = models.ManyToManyField(DataCategory, blank=True, verbose_name=_("data it needs"))
+    third_parties = models.CharField(_("given to third parties"), max_length=10, choices=Disclosure, blank=True)
+    cross_border = models.CharField(_("sent abroad"), max_length=10, choices=Disclosure, blank=True)
+    public_sources = models.CharField(_("published"), max_length=10, choices=Disclosure, blank=True)
+    recipients = models.ManyToManyField(
+        Recipient, blank=True, verbose_name=_("recipients"), help_text=_("Who data may be given to, with a tick.")
+    )
     clock = models.CharField(_("the term starts with"), max_length=20, choices=Clock)
     term_value = models.PositiveSmallIntegerField(_("term"))
     term_unit = models.CharField(_("unit of the term"), max_length=10, choices=TermUnit)
@@ -104,7 +123,7 @@ class ProcessingPurpose(Translated):
     closes_at = models.DateTimeField(_("open until"), null=True, blank=True)
 
     objects = PurposeQuerySet.as_manager()
-    history = HistoricalRecords(m2m_fields=[categories])
+    history = HistoricalRecords(m2m_fields=[categories, recipients])
 
     class Meta:
         verbose_name = _("processing purpose")
@@ -120,6 +139,11 @@ class ProcessingPurpose(Translated):
                 | Q(term_value__gt=0)
                 | Q(clock__in=["fixed", "withdrawn", "purpose_closed"]),
                 name="public_purpose_has_a_term",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_public=False)
+                | ~Q(third_parties="") & ~Q(cross_border="") & ~Q(public_sources="") & ~Q(name_ru="") & ~Q(name_en=""),
+                name="public_purpose_leaves_nothing_open",
             ),
             models.CheckConstraint(
                 condition=Q(clock="fixed", ends_on__isnull=False) | ~Q(clock="fixed"), name="fixed_term_has_its_date"
@@ -138,6 +162,23 @@ class ProcessingPurpose(Translated):
         if self.clock == self.Clock.FIXED and self.ends_on:
             return end_of_day(self.ends_on, zone)
         return end_of_term(term_from, self.term_value, self.term_unit, zone) if term_from else None
+
+    def left_open(self, categories: Iterable[DataCategory], recipients: Iterable[Recipient]) -> list[str]:
+        """What a consent text must say (Law 94-V art. 8(4)) and this purpose leaves open; empty if nothing."""
+        third_parties, abroad = list(recipients), any(recipient.is_abroad for recipient in recipients)
+        asked = self.Disclosure.ASKED
+        names = {str(_("name (%s)") % language): not getattr(self, f"name_{language}") for language in LANGUAGES}
+        open_items = {
+            _("list of data"): not list(categories),
+            _("term of consent"): self.ground_id is None and self.clock == self.Clock.CLOSED,
+            _("third parties"): not self.third_parties,
+            _("cross-border transfer"): not self.cross_border,
+            _("public sources"): not self.public_sources,
+            _("recipients"): self.third_parties == asked and not third_parties,
+            _("recipients abroad"): self.cross_border == asked and not abroad,
+            _("cross-border transfer to the recipients abroad"): self.cross_border == self.Disclosure.NO and abroad,
+        }
+        return [str(item) for item, is_open in [*names.items(), *open_items.items()] if is_open]
 
     def starts_with_opening(self) -> bool:
         """Whether the term counts from the moment the processing is opened."""

@@ -66,6 +66,10 @@ class PersonalDatumQuerySet(models.QuerySet["PersonalDatum"]):
     def live(self) -> "PersonalDatumQuerySet":
         return self.filter(superseded_at=None)
 
+    def contacts(self) -> "PersonalDatumQuerySet":
+        """What people entered about themselves, not the registry's own evidence about them."""
+        return self.filter(category__kind__in=DataCategory.CONTACTS)
+
     def identifying(self, index: bytes) -> "PersonalDatumQuerySet":
         """The live confirmed identifier with this blind index: at most one, by constraint."""
         return self.live().filter(index=index, standing=PersonalDatum.Standing.CONFIRMED)
@@ -172,14 +176,15 @@ class DatumKey(models.Model):
 
 
 class SealingKey(models.Model):
-    """A named key wrapped by a master key: the blind index, the links, the memory of erased people, and the canary that
-    tells a right master key."""
+    """A named key wrapped by a master key: the blind index, the links, the memory of erased people, the signature under
+    receipts, and the canary that tells a right master key."""
 
     class Name(models.TextChoices):
         CANARY = "canary"
         INDEX = "index"
         LINKS = "links"
         MEMORY = "memory"
+        RECEIPTS = "receipts"
 
     name = models.CharField(max_length=20, choices=Name, primary_key=True)
     wrapped = models.BinaryField()

@@ -43,7 +43,7 @@ def _paths(home: Path, seen: Scan) -> Iterator[Path]:
 
 def _is_elsewhere(folder: Path) -> bool:
     """Letters are looked through decoded, the database as tables; files of pages and programs hold no data."""
-    known = {settings.MAIL_FOLDER, settings.STATIC_ROOT, settings.HOME / "sockets"}
+    known = {settings.MAIL_FOLDER, settings.SMS_FOLDER, settings.STATIC_ROOT, settings.HOME / "sockets"}
     is_program = folder.parent == settings.HOME and folder.name.startswith("bin-")
     return folder in known or is_program or os.path.exists(folder / "PG_VERSION") or folder.name.startswith("postgres-")
 

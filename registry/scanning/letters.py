@@ -1,4 +1,6 @@
-"""Letters kept as files, `.eml` in the mail folder: decoded, so that base64 and quoted-printable hide nothing."""
+"""Letters kept as files: `.eml` in the mail folder, decoded, so that base64 and quoted-printable hide nothing, and
+`.sms` in the folder of messages to phones, which are the same: a header with the number, an empty line, the text.
+"""
 
 from collections.abc import Iterator
 from email.errors import HeaderParseError
@@ -13,27 +15,27 @@ from django.conf import settings
 from registry.scanning.needles import Needles
 from registry.scanning.results import Scan
 
-PLACE = "files: mail"
-
 
 def look(needles: Needles) -> Scan:
     seen = Scan({"letters": 0})
-    for path in _paths():
+    for place, path in _paths():
         seen.look("letters")
         try:
-            seen.found(PLACE, _holds(path, needles))
+            seen.found(place, _holds(path, needles))
         except OSError:
-            seen.unseen.append(PLACE)
+            seen.unseen.append(place)
     return seen
 
 
 def carrying(needles: Needles) -> Iterator[Path]:
     """The files of the letters in which one of the values stands."""
-    return (path for path in _paths() if _holds(path, needles))
+    return (path for _place, path in _paths() if _holds(path, needles))
 
 
-def _paths() -> Iterator[Path]:
-    return (path for path in settings.MAIL_FOLDER.rglob("*") if path.is_file() and not path.is_symlink())
+def _paths() -> Iterator[tuple[str, Path]]:
+    """Each file with the place it is told by: a name of its own could hold a value."""
+    for place, folder in (("files: mail", settings.MAIL_FOLDER), ("files: sms", settings.SMS_FOLDER)):
+        yield from ((place, path) for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def _holds(path: Path, needles: Needles) -> bool:
