@@ -1,13 +1,17 @@
-"""Links in letters: opaque, signed, nothing stored.
+"""Links in letters and hidden fields of forms: opaque, signed, nothing stored.
 
-A token is AES-SIV over the ids it stands for (RFC 5297), bound to its use: 128 bits of authenticity, the same token for
-the same letter, no number of ours to read in it. It dies with the state it was made for (a confirmation answered or
-expired), or never (unsubscribing). The key lies wrapped in the database, so a link survives a new SECRET_KEY.
+A token is AES-SIV over the numbers it stands for (RFC 5297), bound to its use: 128 bits of authenticity, the same token
+for the same letter, no number of ours to read in it. It dies with the state it was made for (a confirmation answered or
+expired), with its day (the link to one's own consents), or never (unsubscribing, receipts). The key lies wrapped in the
+database, so a link survives a new SECRET_KEY.
 """
 
 import base64
 import binascii
+import hashlib
+import hmac
 import struct
+from datetime import UTC, datetime, timedelta
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -17,46 +21,102 @@ from django.utils.translation import override
 
 from registry.keyring import keyring
 
-CONFIRM, UNSUBSCRIBE = b"confirm", b"unsubscribe"
+CONFIRM, UNSUBSCRIBE, REPRESENT = b"confirm", b"unsubscribe", b"represent"
+ENTER_CODE, SEND_AGAIN, MINE, RECEIPT, FORM = b"code", b"again", b"mine", b"receipt", b"form"
 EVERY_PURPOSE = 0
+MINE_IS_GOOD_FOR = timedelta(days=30)
 
 
 class InvalidLink(Exception):
     """Not a token of this registry for this use: cut off, changed or made up."""
 
 
+class ExpiredLink(Exception):
+    """A token of ours whose time is over."""
+
+
 def confirm_url(confirmation_id: int, language: str) -> str:
-    token = _token(CONFIRM, struct.pack(">q", confirmation_id))
-    with override(language):
-        return settings.SITE_URL + reverse("confirm", args=[token])
+    return _page("confirm", language, token(CONFIRM, confirmation_id))
 
 
-def confirmation_of(token: str) -> int:
-    """The confirmation's id. Raises InvalidLink."""
-    return int(struct.unpack(">q", _content(CONFIRM, token, 8))[0])
+def represent_url(confirmation_id: int, language: str) -> str:
+    return _page("represent", language, token(REPRESENT, confirmation_id))
+
+
+def receipt_url(receipt_id: int, language: str) -> str:
+    return _page("receipt", language, token(RECEIPT, receipt_id))
+
+
+def mine_url(subject_id: int, language: str, now: datetime) -> str:
+    """The link to a person's own consents. Good to the day, so that one letter holds one link however often it goes."""
+    until = (now + MINE_IS_GOOD_FOR).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return _page("mine", language, token(MINE, subject_id, int(until.timestamp())))
 
 
 def unsubscribe_url(subject_id: int, purpose_id: int = EVERY_PURPOSE) -> str:
-    token = _token(UNSUBSCRIBE, struct.pack(">qq", subject_id, purpose_id))
-    return settings.SITE_URL + reverse("unsubscribe", args=[token])
+    return settings.SITE_URL + reverse("unsubscribe", args=[token(UNSUBSCRIBE, subject_id, purpose_id)])
 
 
-def subscription_of(token: str) -> tuple[int, int]:
+def confirmation_of(text: str, use: bytes = CONFIRM) -> int:
+    """The confirmation's id. Raises InvalidLink."""
+    return numbers_of(use, text, 1)[0]
+
+
+def subscription_of(text: str) -> tuple[int, int]:
     """Subject id and purpose id (EVERY_PURPOSE: all of them). Raises InvalidLink."""
-    subject_id, purpose_id = struct.unpack(">qq", _content(UNSUBSCRIBE, token, 16))
+    subject_id, purpose_id = numbers_of(UNSUBSCRIBE, text, 2)
     return subject_id, purpose_id
 
 
-def _token(use: bytes, content: bytes) -> str:
+def receipt_of(text: str) -> int:
+    return numbers_of(RECEIPT, text, 1)[0]
+
+
+def person_of(text: str, now: datetime) -> int:
+    """The subject id in a link to one's own consents. Raises InvalidLink, ExpiredLink."""
+    subject_id, until = numbers_of(MINE, text, 2)
+    if until <= now.timestamp():
+        raise ExpiredLink
+    return subject_id
+
+
+def form_token(now: datetime) -> str:
+    """The moment a form was shown, for its hidden field."""
+    return token(FORM, int(now.timestamp() * 1000))
+
+
+def form_shown_at(text: str) -> datetime:
+    """When the form was shown. Raises InvalidLink."""
+    return datetime.fromtimestamp(numbers_of(FORM, text, 1)[0] / 1000, UTC)
+
+
+def code(confirmation_id: int, asked_at: datetime) -> str:
+    """The six digits sent by message: the same for every attempt to send it, kept nowhere."""
+    content = struct.pack(">qq", confirmation_id, int(asked_at.timestamp() * 1_000_000))
+    mixed = hmac.digest(keyring().links, b"six digits\0" + content, hashlib.sha256)
+    return f"{int.from_bytes(mixed[:8]) % 1_000_000:06}"
+
+
+def _page(name: str, language: str, text: str) -> str:
+    with override(language):
+        return settings.SITE_URL + reverse(name, args=[text])
+
+
+def token(use: bytes, *numbers: int) -> str:
+    content = struct.pack(f">{len(numbers)}q", *numbers)
     return base64.urlsafe_b64encode(AESSIV(keyring().links).encrypt(content, [use])).rstrip(b"=").decode()
 
 
-def _content(use: bytes, token: str, length: int) -> bytes:
+def numbers_of(use: bytes, text: str, count: int) -> tuple[int, ...]:
+    """The numbers in a token of this use. Raises InvalidLink."""
     try:
-        sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars="-_", validate=True)
+        sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
         content = AESSIV(keyring().links).decrypt(sealed, [use])
     except (binascii.Error, InvalidTag, ValueError):
         raise InvalidLink from None
-    if len(content) != length or _token(use, content) != token:
+    if len(content) != 8 * count:
         raise InvalidLink
-    return content
+    numbers = struct.unpack(f">{count}q", content)
+    if token(use, *numbers) != text:
+        raise InvalidLink
+    return numbers

@@ -4,6 +4,18 @@ from consent import views
 
 urlpatterns = [
     path("policy/", views.policy, name="policy"),
+    path("policy/versions/", views.policy_versions, name="policy_versions"),
+    path("policy/<int:number>/", views.policy_version, name="policy_version"),
+    path("policy/compare/<int:old>/<int:new>/", views.policy_comparison, name="policy_comparison"),
     path("consent/", views.consent, name="consent"),
+    path("consent/again/<str:token>/", views.again, name="again"),
+    path("code/<str:token>/", views.code, name="code"),
     path("confirm/<str:token>/", views.confirm, name="confirm"),
+    path("represent/<str:token>/", views.represent, name="represent"),
+    path("mine/", views.send_link, name="send_link"),
+    path("mine/<str:token>/", views.mine, name="mine"),
+    path("receipt/<str:token>/", views.receipt, name="receipt"),
+    path("receipt/<str:token>/receipt.json", views.receipt_document, name="receipt_document"),
+    path("receipt/<str:token>/signature.json", views.receipt_signature, name="receipt_signature"),
+    path("receipt/<str:token>/evidence.zip", views.receipt_evidence, name="receipt_evidence"),
 ]

@@ -19,7 +19,8 @@ def page(request: HttpRequest, template: str, context: dict[str, object], status
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     language = get_language()
     others = {code: f"/{code}{request.path[3:]}" for code in ("kk", "ru", "en") if request.path[3:4] == "/"}
-    shown = {"operator": Operator.objects.get(), "language": language, "languages": others, **context}
+    operator = context.get("operator") or Operator.objects.get()
+    shown = {**context, "operator": operator, "language": language, "languages": others}
     response = render(request, template, shown, status=status)
     response["Content-Language"] = language or "kk"
     if template not in KEPT_BY_ANYBODY:

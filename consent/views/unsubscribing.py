@@ -13,7 +13,10 @@ from registry.models import DataSubject, ProcessingPurpose
 
 @csrf_exempt
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """A link of any age works. POST acts, for people and for mail programs alike (RFC 8058): no redirect, no cookie."""
+    """A link of any age works. POST acts, for people and for mail programs alike (RFC 8058): no redirect, no cookie.
+
+    Whatever the body: it is looked at for the name of the channel only, and read as no form, which may fail.
+    """
     try:
         subject_id, purpose_id = links.subscription_of(token)
         person = DataSubject.objects.get(pk=subject_id)
@@ -23,7 +26,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     with override(person.language):
         if request.method != "POST":
             return page(request, "unsubscribe.html", {"purpose": purpose, "done": False})
-        is_one_click = request.POST.get("List-Unsubscribe") == "One-Click"
+        is_one_click = b"One-Click" in request.body
         channel = ConsentRecord.Channel.ONE_CLICK if is_one_click else ConsentRecord.Channel.LINK
         ended = decisions.withdraw(person, purpose, now=timezone.now(), channel=channel)
         return page(request, "unsubscribe.html", {"purpose": purpose, "done": True, "ended": ended})
