@@ -5,7 +5,7 @@ The content that ships (keys, purposes, policy) is loaded once; people are taken
 
 import os
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.db import connections
 from django.test import TransactionTestCase
 from django.utils import timezone
 
+from consent import limits
 from tests.factories import MOMENT
 
 OWNER = environ.Env().db_url_config(os.environ["DATABASE_URL"])
@@ -28,7 +29,8 @@ SHIPPED = (
     "registry_processingpurpose", "registry_sealingkey", "registry_retentionsettings", "registry_selfretentionrule",
     "registry_historicalretentionsettings", "registry_historicalselfretentionrule", "consent_policyversion", "registry_historicaloperator",
     "registry_historicallegalground", "registry_historicaldatacategory", "registry_historicaldeadline",
-    "registry_historicalprocessingpurpose", "consent_historicalpolicyversion",
+    "registry_historicalprocessingpurpose", "consent_historicalpolicyversion", "registry_country",
+    "registry_recipient", "registry_historicalcountry", "registry_historicalrecipient",
 )  # fmt: skip
 
 
@@ -103,11 +105,20 @@ def now() -> datetime:
 @pytest.fixture(autouse=True)
 def _mail_folder(settings: Any, tmp_path: Any) -> None:
     settings.MAIL_FOLDER = tmp_path / "mail"
+    settings.SMS_FOLDER = tmp_path / "sms"
 
 
 @pytest.fixture(autouse=True)
 def _ledger(settings: Any, tmp_path: Any) -> None:
     settings.LEDGER_FILE = tmp_path / "ledger" / "erasures.jsonl"
+
+
+@pytest.fixture(autouse=True)
+def _limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of the way: all tests come from one address of the network. Those about the limits leave them as they are."""
+    for name in ("BY_NETWORK", "BY_TARGET"):
+        generous = dict.fromkeys(getattr(limits, name), limits.Limit(10**6, timedelta(hours=1)))
+        monkeypatch.setattr(limits, name, generous)
 
 
 @pytest.fixture

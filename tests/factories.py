@@ -3,7 +3,9 @@
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
-from consent import decisions
+from django.utils import timezone
+
+from consent import decisions, links
 from consent.models import Confirmation
 from registry import blocking
 from registry.models import (
@@ -45,6 +47,11 @@ def person(*codes: str, email: str | None = None, phone: str | None = None, now:
     record = asked.records.filter(act="confirmed").first()
     assert record is not None
     return record.subject
+
+
+def shown_form() -> str:
+    """The hidden moment of a form that was opened a minute ago."""
+    return links.form_token(timezone.now() - timedelta(minutes=1))
 
 
 def keep_until(subject: DataSubject, moment: datetime | None, code: str = "site-news") -> None:

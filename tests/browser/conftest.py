@@ -11,6 +11,8 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright keeps an e
 import playwright.sync_api as playwright
 import pytest
 
+from tests.conftest import owner_connection, remove_people
+
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
 )
@@ -28,14 +30,27 @@ def chromium() -> Iterator[playwright.Browser]:
         browser.close()
 
 
+# What ships and may be changed here, what refers to a table before it.
+CONTENT = (
+    "registry_processingpurpose_categories", "registry_processingpurpose_recipients", "registry_processingpurpose",
+    "registry_recipient", "consent_historicalpolicyversion", "consent_policyversion",
+)  # fmt: skip
+
+
 class Visitor:
-    """One browser window with what went wrong in it."""
+    """One browser window with what went wrong in it.
+
+    `answer` is the page it came to last; statuses that begin like `expected` are no problem.
+    """
+
+    expected: tuple[str, ...] = ("4",)
 
     def __init__(self, browser: playwright.Browser, home: str, **options: Any) -> None:
         self.context = browser.new_context(locale="kk-KZ", timezone_id="Asia/Almaty", **options)
         self.page = self.context.new_page()
         self.home = home
         self.problems: list[str] = []
+        self.answer: playwright.Response | None = None
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self._console)
         self.page.on("request", self._request)
@@ -47,7 +62,8 @@ class Visitor:
         return response
 
     def _console(self, message: playwright.ConsoleMessage) -> None:
-        if message.type == "error" and "the server responded with a status of 4" not in message.text:
+        status = message.text.partition("the server responded with a status of ")[2]
+        if message.type == "error" and not status.startswith(self.expected):
             self.problems.append(message.text)
 
     def _request(self, request: playwright.Request) -> None:
@@ -55,6 +71,8 @@ class Visitor:
             self.problems.append(f"request elsewhere: {request.url}")
 
     def _response(self, response: playwright.Response) -> None:
+        if response.request.is_navigation_request():
+            self.answer = response
         if "/admin/" not in response.url and "set-cookie" in response.all_headers():
             self.problems.append(f"cookie from {response.url}")
 
@@ -74,3 +92,28 @@ def visit(chromium: playwright.Browser, live_server: Any, settings: Any) -> Iter
     for visitor in visitors:
         visitor.context.close()
         assert not visitor.problems, visitor.problems
+
+
+@pytest.fixture
+def shipped() -> Iterator[None]:
+    """Purposes, recipients and the policy may be changed, also where a trigger forbids it: they come back as they were."""
+    with owner_connection() as connection:
+        for table in CONTENT:
+            connection.execute(f"CREATE TEMP TABLE kept_{table} AS TABLE {table}")
+        yield
+        remove_people()
+        triggers = connection.execute(
+            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'A'"
+            " AND tgrelid::regclass::text = ANY(%s)",
+            [list(CONTENT)],
+        ).fetchall()
+        with connection.transaction():
+            for table, trigger in triggers:
+                connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+            for table in CONTENT:
+                connection.execute(f"DELETE FROM {table}")
+            for table in reversed(CONTENT):
+                connection.execute(f"INSERT INTO {table} TABLE pg_temp.kept_{table}")
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            for table, trigger in triggers:
+                connection.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")

@@ -19,8 +19,9 @@ from django.utils.translation.template import templatize
 from config import errors
 from consent import decisions, letters, links
 from consent.decisions import Outcome
+from consent.models import Receipt
 from registry.models import OutgoingMessage
-from tests.factories import PHONE, question
+from tests.factories import DAY, PHONE, purpose, question, shown_form
 
 pytestmark = pytest.mark.parametrize("language", ["kk", "ru"])
 
@@ -30,8 +31,8 @@ PLACEHOLDER = re.compile(r"%\([\w.]+\)\w|%\w")
 MARKED = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
 CALL = re.compile(r"""\b(?:_|gettext|ngettext)\(u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 NAMES = re.compile(
-    r"https?://\S+|\S+@[\w.-]+|www\.[\w.]+|\b[0-9a-f]{64}\b|DS-\w{4}-\w{4}"
-    r"|\b(?:SHA|ENG|Sergek Technologies Ltd|[Cc]ookies?|IP|[IVX]+)\b"
+    r"https?://\S+|\S+@[\w.-]+|www\.[\w.]+|\b[0-9a-f]{16}\b|\b[0-9a-f]{64}\b|(?:DS|CR)-\w{4}-\w{4}"
+    r"|\b(?:SHA|ENG|JSON|ZIP|UTC|Asia/Almaty|Ed25519|Sergek Technologies Ltd|[Cc]ookies?|IP|[IVX]+)\b"
 )
 FOREIGN = {"kk": r"[A-Za-z]{2,}", "ru": r"[A-Za-z]{2,}|\w*[әғқңөұүһі]\w*"}
 
@@ -110,12 +111,21 @@ def asked(language):
         ("consent/", {"email": "a\u200b@example.kz", "phone": "1", "iin": "1", "purposes": "site-news"}),
         ("consent/", {"email": "a@example.kz", "purposes": "site-news"}),
         ("confirm/cut/", None),
+        ("mine/", None),
+        ("mine/", {}),
+        ("mine/", {"contact": "1"}),
+        ("mine/", {"contact": "a@example.kz"}),
+        ("mine/cut/", None),
+        ("policy/versions/", None),
+        ("consent/", {"email": "a@example.kz", "purposes": "site-news", "representative": "a"}),
+        ("consent/", {"email": "a@example.kz", "purposes": "site-news", "adult_on": "tomorrow"}),
+        ("consent/", {"phone": "87015551234", "purposes": "site-news"}),
         ("nowhere/", None),
     ],
 )
 def test_pages_say_nothing_in_another_language(client, language, path, sent):
     address = f"/{language}/{path}"
-    page = client.get(address) if sent is None else client.post(address, sent)
+    page = client.get(address) if sent is None else client.post(address, {"shown": shown_form()} | sent)
     assert foreign_words(page.content.decode(), language) == []
 
 
@@ -143,6 +153,43 @@ def test_unsubscribing_speaks_the_language_of_the_person(client, language):
     url = links.unsubscribe_url(confirmation.subject_id).removeprefix(settings.SITE_URL)
     for page in (client.get(url), client.post(url), client.post(url)):
         assert foreign_words(page.content.decode(), language) == []
+
+
+@pytest.mark.django_db
+def test_ones_own_pages_speak_the_language_of_the_address(client, language):
+    confirmation, _ = asked(language)
+    decisions.confirm(confirmation.pk, now=timezone.now())
+    subject, receipt = confirmation.subject, Receipt.objects.get()
+    pages = [links.mine_url(subject.pk, language, timezone.now()), links.receipt_url(receipt.pk, language)]
+    for answer in (None, {"answer": "save", "purposes": "site-news"}, {"answer": "withdraw_all"}):
+        for url in pages:
+            path = url.removeprefix(settings.SITE_URL)
+            is_asked = answer is None or "receipt" in path
+            page = client.get(path) if is_asked else client.post(path, answer)
+            assert page.status_code == 200
+            assert foreign_words(page.content.decode(), language) == []
+
+
+@pytest.mark.django_db
+def test_a_representative_and_a_number_are_written_to_in_the_language_of_the_form(client, language):
+    now = timezone.now()
+    asked = decisions.ask(
+        {"phone": PHONE}, [purpose()], language=language, now=now,
+        representative={"email": "parent@example.kz"}, adult_at=now + 100 * DAY,
+    )  # fmt: skip
+    with override(language):
+        messages = [letters.code(OutgoingMessage.objects.get(), "+7")]
+        assert decisions.confirm(asked.pk, now=now, code=links.code(asked.pk, asked.asked_at)) == Outcome.PASSED_ON
+        for contact in ("parent@example.kz", "+7"):
+            messages.append(letters.represent(OutgoingMessage.objects.get(letter="represent"), contact))
+        url = links.represent_url(asked.pk, language).removeprefix(settings.SITE_URL)
+        for page in (client.get(url), client.post(url, {"answer": "confirm"})):
+            assert foreign_words(page.content.decode(), language) == []
+        for contact in ("a@example.kz", "+7"):
+            messages.append(letters.receipt(OutgoingMessage.objects.get(letter="receipt"), contact))
+            messages.append(letters.link(OutgoingMessage.objects.get(letter="receipt"), contact))
+    for letter in messages:
+        assert foreign_words(letter.subject + letter.text, language) == []
 
 
 @pytest.mark.django_db

@@ -1,7 +1,8 @@
 """A process that purges when told to, in a child of its own that can be killed at any moment.
 
-Reads lines "MOMENT BATCH" (a purge) or "approved BATCH" (what was approved is carried out). The child opens its own connection, as the workers do, says its process id and begins; its
-parent says how it ended: 0, or minus the number of the signal.
+Says that it is ready, then reads lines "MOMENT BATCH" (a purge) or "approved BATCH" (what was approved is carried out).
+The child opens its own connection, as the workers do, says its process id and begins; its parent says how it ended: 0,
+or minus the number of the signal.
 """
 
 import os
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 
 def serve() -> None:
+    print("ready", flush=True)
     for line in sys.stdin:
         moment, batch = line.split()
         child = os.fork()

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from consent import decisions, links
-from consent.decisions import Outcome
+from consent.decisions import Outcome, giving
 from consent.models import Confirmation, ConsentRecord
 from registry import holds, previewing, purging
 from registry.models import (
@@ -31,7 +31,7 @@ from registry.models import (
     RetentionDue,
     StaffMember,
 )
-from tests.factories import DAY, EMAIL, keep_until, person, purpose, question, staff
+from tests.factories import DAY, EMAIL, keep_until, person, purpose, question, shown_form, staff
 from tests.faults.parallel import all_at_once, start
 from tests.registry.test_purging import SECOND
 
@@ -216,14 +216,15 @@ def test_a_consent_under_way_is_left_alone_by_the_purge(monkeypatch, today):
     subject = person("feedback", now=today - DAY)
     keep_until(subject, today, "feedback")
     has_written, may_commit = Event(), Event()
-    append = decisions._append
+    append = giving.append
 
     def slow(*arguments, **named):
-        append(*arguments, **named)
+        appended = append(*arguments, **named)
         has_written.set()
         assert may_commit.wait(30)
+        return appended
 
-    monkeypatch.setattr(decisions, "_append", slow)
+    monkeypatch.setattr(giving, "append", slow)
     writer = start(lambda: decisions.give(subject, [purpose()], now=today))
     assert has_written.wait(30)
     assert purging.purge(today).subjects == 0
@@ -253,7 +254,7 @@ def withdraw(subject, code=None):
 
 # --- the same thing many times at once ------------------------------------------------------------------------------
 def post(path, **fields):
-    answer = Client().post(path, fields)
+    answer = Client().post(path, {"shown": shown_form()} | fields)
     assert answer.status_code == 200, answer.content.decode()[:2000]
     return answer
 
@@ -265,7 +266,8 @@ def send_form(**fields):
 def test_fifty_equal_consents_are_one_person_one_question_one_letter_and_one_processing():
     all_at_once([send_form(email=EMAIL, phone="87015551234", purposes=["site-news", "feedback"])] * 50)
     asked = Confirmation.objects.get()
-    assert DataSubject.objects.get().data.count() == PersonalDatum.objects.count() == 2
+    assert DataSubject.objects.get().data.contacts().count() == PersonalDatum.objects.contacts().count() == 2
+    assert PersonalDatum.objects.count() == 3, "and the technical data of the one question"
     assert OutgoingMessage.objects.count() == 1
     assert ConsentRecord.objects.count() == 2
     path = links.confirm_url(asked.pk, "kk").removeprefix("http://testserver")
@@ -285,7 +287,7 @@ def test_thirty_spellings_at_once_are_one_person_with_two_values():
     spellings = [(email, phone) for email in EMAILS for phone in PHONES]
     all_at_once([send_form(email=email, phone=phone, purposes="feedback") for email, phone in spellings])
     assert DataSubject.objects.count() == Confirmation.objects.count() == OutgoingMessage.objects.count() == 1
-    assert sorted(PersonalDatum.objects.values_list("category__code", flat=True)) == ["email", "phone"]
+    assert sorted(PersonalDatum.objects.contacts().values_list("category__code", flat=True)) == ["email", "phone"]
     check_invariants()
 
 
@@ -339,7 +341,7 @@ def test_what_is_entered_while_a_confirmation_waits_is_not_confirmed_by_it(today
         question(phone="87015559999", now=today + SECOND)
         answer = start(lambda: decisions.confirm(mine.pk, now=today + 2 * SECOND))
         wait_until(waiting_for_a_lock)
-    assert answer.finish() == Outcome.CHANGED
+    assert answer.finish() == Outcome.SUPERSEDED
     assert not ConsentRecord.objects.filter(act="confirmed").exists()
     assert not PersonalDatum.objects.filter(standing="confirmed").exists()
 
@@ -361,7 +363,7 @@ def test_a_link_opened_while_the_person_unsubscribes_waits_in_the_same_order(mon
     subject = person("feedback", email=EMAIL, now=today)
     asked = Confirmation.objects.create(subject=subject, language="kk", asked_at=today, expires_at=today + DAY)
     has_locked, may_go_on = Event(), Event()
-    record = decisions.auditing.record
+    record = giving.auditing.record
 
     def slow(*arguments, **named):
         if named.get("system") == "link":
@@ -369,7 +371,7 @@ def test_a_link_opened_while_the_person_unsubscribes_waits_in_the_same_order(mon
             may_go_on.wait(30)
         return record(*arguments, **named)
 
-    monkeypatch.setattr(decisions.auditing, "record", slow)
+    monkeypatch.setattr(giving.auditing, "record", slow)
     leaving = start(withdraw, subject)
     assert has_locked.wait(30)
     refusing = start(lambda: decisions.refuse(asked.pk, now=timezone.now()))

@@ -64,6 +64,7 @@ FILES = ["missing", "an empty file", "a file of bytes", "a folder"]
 def fault(request, settings, tmp_path):
     """Breaks the keys in one way, with people and letters in the registry; returns the paths of live links."""
     asked = question()
+    person()  # who has a receipt
     paths = [links.confirm_url(asked.pk, "ru"), links.unsubscribe_url(asked.subject_id)]
     break_keys(request.param, settings, tmp_path)
     keyring.cache_clear()

@@ -8,17 +8,20 @@ import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.utils import DatabaseError, ProgrammingError
+from django.utils import timezone
 
 from consent import policy
 from consent.models import PolicyVersion
 from registry import holds, purging
 from registry.models import (
     Appointment,
+    Country,
     DataSubject,
     LegalHold,
     PersonalDatum,
     ProcessingPurpose,
     PurgeRun,
+    Recipient,
     RetentionSettings,
     SelfRetentionRule,
 )  # fmt: skip
@@ -34,7 +37,8 @@ EVIDENCE = [
     "registry_historicaldeadline", "registry_historicalprocessingpurpose",
     "registry_historicalprocessingpurpose_categories", "registry_historicalprocessing", "registry_historicallegalhold",
     "registry_historicalappointment", "consent_historicalpolicyversion", "registry_historicalretentionsettings",
-    "registry_historicalselfretentionrule",
+    "registry_historicalselfretentionrule", "registry_historicalcountry", "registry_historicalrecipient",
+    "registry_historicalprocessingpurpose_recipients", "consent_receipt",
 ]  # fmt: skip
 NEVER_DELETED = ["registry_datasubject", "registry_staffmember"]
 
@@ -48,6 +52,9 @@ def a_row_everywhere():
     ground = hold(subject).ground
     holds.release(LegalHold.objects.get(), by=member, reason="over", now=MOMENT)
     ground.save()
+    Country.objects.all()[0].save()
+    recipient = Recipient.objects.create(code="partner", kind="partner", name_kk="с", name_ru="с", name_en="p", country_id="KZ")
+    purpose().recipients.add(recipient)
     RetentionSettings.objects.get().save()
     SelfRetentionRule.objects.all()[0].save()
     keep_until(subject, MOMENT)
@@ -145,7 +152,7 @@ def test_a_published_policy_is_frozen():
 
 def test_a_draft_may_change_until_it_is_published():
     texts = {f"text_{language}": "I. text" for language in ("kk", "ru", "en")}
-    draft = PolicyVersion.objects.create(number=2, effective_at=MOMENT, **texts)
+    draft = PolicyVersion.objects.create(number=2, effective_at=timezone.now(), **texts)
     PolicyVersion.objects.filter(pk=draft.pk).update(text_kk="other")
     policy.publish(draft, by=None, now=MOMENT)
     refuses("UPDATE consent_policyversion SET text_kk = 'third' WHERE number = 2", error=IntegrityError)
