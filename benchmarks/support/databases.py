@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import environ
 import psycopg
@@ -38,10 +39,10 @@ class Server:
         return os.environ | urls
 
     def as_owner(self, database: str = MAINTENANCE) -> psycopg.Connection:
-        return _connect(_renamed(os.environ["DATABASE_URL"], database))
+        return connect(_renamed(os.environ["DATABASE_URL"], database))
 
     def as_application(self, database: str) -> psycopg.Connection:
-        return _connect(_renamed(os.environ["DATABASE_APP_URL"], database))
+        return connect(_renamed(os.environ["DATABASE_APP_URL"], database))
 
     def migrate(self) -> None:
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True, env=self.environment(self.empty))
@@ -58,6 +59,12 @@ class Server:
             finally:
                 connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def process(self) -> int:
+        """The number of the server's first process, the parent of the others."""
+        with self.as_owner() as connection:
+            backend = connection.info.backend_pid
+            return int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])
+
     def cost(self, database: str) -> Cost:
         time.sleep(0.5)  # a session leaves its statistics when it goes
         with self.as_owner() as connection:
@@ -70,7 +77,7 @@ def _renamed(url: str, database: str) -> str:
     return f"{address.rpartition('/')[0]}/{database}{mark}{options}"
 
 
-def _connect(url: str) -> psycopg.Connection:
+def connect(url: str) -> psycopg.Connection:
     parts = environ.Env.db_url_config(url)
     return psycopg.connect(
         host=parts["HOST"] or None,

@@ -23,8 +23,10 @@ CATALOGUE = """
 INSERT INTO registry_datacategory (id, code, kind, name_kk, name_ru, name_en, order_number)
 VALUES (901, 'bench-email', 'email', '-', '-', '-', ''), (902, 'bench-phone', 'phone', '-', '-', '-', '');
 INSERT INTO registry_processingpurpose (id, code, clause, position, name_kk, name_ru, name_en, description_kk,
-    description_ru, description_en, is_public, clock, term_value, term_unit, outcome, rule_version)
-SELECT id, 'bench-' || code, '', 0, '-', '-', '-', '', '', '', true, 'consent_given', months, 'months', outcome, 1
+    description_ru, description_en, is_public, third_parties, cross_border, public_sources, clock, term_value, term_unit,
+    outcome, rule_version)
+SELECT id, 'bench-' || code, '', 0, '-', '-', '-', '', '', '', true, 'no', 'no', 'no', 'consent_given', months, 'months',
+    outcome, 1
 FROM (VALUES (901, 'news', 24, 'destroy'), (902, 'messages', 12, 'destroy'), (903, 'quality', 6, 'depersonalise'),
     (904, 'confirmation', 1, 'destroy')) purpose (id, code, months, outcome);
 INSERT INTO registry_retentionsettings (id, brake_people, brake_share, brake_share_from, brake_gap_hours,
