@@ -102,7 +102,8 @@ def _registered(
 ) -> tuple[DataSubject, DataSubject | None]:
     """Both people. Two who name each other must not wait for each other."""
     contacts = [own] if theirs is None else [own, theirs]
-    lock_claims(map(_spelling, contacts))
+    if theirs:
+        lock_claims(map(_spelling, contacts))
     person, *guardian = [register(accepted, claim=claim, language=language, now=now) for accepted, claim in contacts]
     return person, guardian[0] if guardian else None
 

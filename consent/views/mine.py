@@ -97,10 +97,16 @@ def _save(request: HttpRequest, person: DataSubject, now: datetime) -> str:
 
 
 def _wanted(request: HttpRequest) -> dict[str, Scope]:
-    codes = {*request.POST.getlist("purposes"), *request.POST.getlist("anew")}
+    """By code of the purpose. Who agrees to a new text is asked for its ticks anew: the old ones named less."""
+    anew = set(request.POST.getlist("anew"))
     return {
-        code: Scope(**{name: code in request.POST.getlist(name) for name in Wording.TICKS}) for code in sorted(codes)
+        code: _ticked(request, code, "anew_" if code in anew else "")
+        for code in sorted({*request.POST.getlist("purposes"), *anew})
     }
+
+
+def _ticked(request: HttpRequest, code: str, prefix: str) -> Scope:
+    return Scope(**{name: code in request.POST.getlist(prefix + name) for name in Wording.TICKS})
 
 
 def _mine_page(request: HttpRequest, person: DataSubject, now: datetime, note: str) -> HttpResponse:

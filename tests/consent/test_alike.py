@@ -3,7 +3,8 @@
 The time is compared with itself: the difference between known and unknown must drown in the difference that chance makes
 between unknown and unknown, measured in turns in the same minute. No number of milliseconds is asserted.
 
-Broken and seen to fail:
+Broken and seen to fail: the request written for the known only, the letter queued by the page and not by the worker (by
+the statements; by the clock on a quiet machine), a claim found at the address's owner.
 """
 
 import random
@@ -148,7 +149,7 @@ def statements(page, contact):
     """What is asked of the database, without the values."""
     with CaptureQueriesContext(connection) as queries:
         page(contact)
-    return [re.sub(r"'[^']*'|\b\d+\b", "?", query["sql"]) for query in queries]
+    return [re.sub(r"'[^']*'| ?-?\b\d+\b|\bs\d+_x\d+", "?", query["sql"]) for query in queries]
 
 
 @pytest.mark.parametrize("page", [ask_for_link, ask])

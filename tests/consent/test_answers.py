@@ -1,6 +1,8 @@
 """Answering by a code from a message: who has it is asked, who guesses is not let in, and it stands nowhere.
 
-Broken and seen to fail:
+Broken and seen to fail: of codes, wrong ones not counted, a locked question not looked at, offered again or sent once
+more, a code that went to nobody, any code right, one without the question's number, spaces left in; the doors of links and
+codes open for each other, the use left out of tokens, the end of a question, data entered since.
 """
 
 import re

@@ -1,6 +1,7 @@
 """Technical data of the request that gave consent: sealed, for their own time, for consents only.
 
-Broken and seen to fail:
+Broken and seen to fail: tokens left in the form's address, older data renewed by newer ones, those of a question that came
+to nothing kept, their length, their repr, their text in the index, some kept of a withdrawal, a key that survives its row.
 """
 
 import json

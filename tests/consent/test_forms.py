@@ -1,6 +1,7 @@
 """What keeps programs out of the public forms, and loses nothing of what a person typed.
 
-Broken and seen to fail:
+Broken and seen to fail: the trap with white space in it, both ends of the time with their borders, a form from tomorrow,
+a made up token taken for a good one, ticks lost.
 """
 
 from datetime import timedelta

@@ -3,7 +3,8 @@
 Mail scanners open all links of a letter, some run its scripts; people press twice. The letters are the real ones, read
 from the folders they were written to.
 
-Broken and seen to fail:
+Broken and seen to fail: unsubscribing by GET, answering by GET, a POST without a button taken for confirming or saving, an
+answered question answered again, agreeing anew again and again.
 """
 
 from collections import Counter

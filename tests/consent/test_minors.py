@@ -1,6 +1,9 @@
 """A minor's consent: the parent or guardian is asked at an address of their own, and nothing counts before their yes.
 
-Broken and seen to fail:
+Broken and seen to fail: the parent not asked, asked before the child, left out of the record; the day of coming of age no
+end or no part of the question, nor the parent; the child's own contact; the parent's address kept after a yes, a no or
+nothing; an identity confirmed by an answer that does not count, a blocked parent or child; a minor who gives, or adds
+ticks, alone, as a claim or as a known person; a key that survives its row.
 """
 
 import json

@@ -1,6 +1,8 @@
 """Unsubscribing: a link of any age works, for people and for mail programs (RFC 8058), and asks for nothing.
 
-Broken and seen to fail:
+Broken and seen to fail: the body read as a form, by the view or before it, a CSRF token wanted, the channel of one click,
+purposes never agreed to ended, those of another ground now left open, an erased person's link refused, the language of the
+browser, a key made of SECRET_KEY; of tokens, the use left out, the canonical check, the count of numbers.
 """
 
 import struct

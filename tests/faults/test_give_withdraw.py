@@ -1,6 +1,8 @@
 """Giving, withdrawing and answering at the same moment: the last act stands, none is lost, nobody waits for ever.
 
-Broken and seen to fail:
+Broken and seen to fail: the person's lock when giving and when withdrawing, the one order of addresses and people when
+asking and when answering for a minor, data entered while the parent's answer waits, the gate not asked for a letter, a
+withdrawal that leaves it open.
 """
 
 from collections import Counter
