@@ -18,10 +18,12 @@ from django.db import connections
 from django.test import TransactionTestCase
 from django.utils import timezone
 
+from config import errors
 from consent import limits
 from tests.factories import MOMENT
 
 OWNER = environ.Env().db_url_config(os.environ["DATABASE_URL"])
+errors.LOOK_AGAIN = 24 * 3600  # seconds: a look between two counts of queries would be one more
 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 APPLICATION = dict(settings.DATABASES["default"])
 SHIPPED = (

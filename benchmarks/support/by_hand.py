@@ -56,7 +56,7 @@ def connection() -> psycopg.Connection[Row]:
     if not hasattr(own, "connection"):
         own.connection = connect(os.environ["DATABASE_APP_URL"])
         own.connection.row_factory = dict_row
-    return own.connection  # type: ignore[no-any-return]
+    return own.connection
 
 
 def ask(statement: str, **values: object) -> list[Row]:

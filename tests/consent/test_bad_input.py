@@ -10,11 +10,13 @@ from html import escape
 from urllib.parse import quote_from_bytes, urlencode
 from zoneinfo import ZoneInfo
 
+import hypothesis
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils import timezone
+from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -430,7 +432,9 @@ def test_the_form_of_an_address_is_stable(local, domain):
 
 
 @given(st.from_regex(r"[A-Za-z][A-Za-z0-9]{1,19}", fullmatch=True), st.sampled_from(["example.kz", "sub.example.kz"]))
+@hypothesis.settings(deadline=None)
 def test_upper_and_lower_case_are_one_address(local, domain):
+    assume(local.lower() not in CASE_INSENSITIVE_MAILBOX_NAMES)  # kept in lower case (RFC 2142)
     spellings = [f"{local}@{domain}", f"{local.upper()}@{domain.upper()}", f" {local.lower()}@{domain} "]
     assert len({normalise("email", spelling).canonical for spelling in spellings}) == 1
     assert normalise("email", spellings[0]).kept == spellings[0]
