@@ -18,6 +18,7 @@ from django.utils.translation import ngettext, override
 
 from consent.models import PolicyVersion, Wording
 from registry.models import Country, Operator, ProcessingPurpose
+from registry.models.texts import LANGUAGES
 
 ASKED = ProcessingPurpose.Disclosure.ASKED
 NEXT_VERSION = """
@@ -61,7 +62,9 @@ class Offer:
 
 def offer(now: datetime, language: str) -> Offer:
     """Everything that may be asked at `now`. A constant number of queries."""
-    policy, operator = PolicyVersion.objects.in_force(now), Operator.objects.get()
+    texts_unread = (f"text_{code}" for code in LANGUAGES)
+    policy = PolicyVersion.objects.defer(*texts_unread).in_force(now)
+    operator = Operator.objects.get()
     complete = [one for one in ProcessingPurpose.objects.asked_of_people(now) if not missing(one, operator)]
     texts = {purpose.code: compose(purpose, policy, operator, language) for purpose in complete}
     return Offer(policy, operator, language, texts)

@@ -10,7 +10,7 @@ from django.db import connection
 from consent import proof
 from consent.models import ConsentRecord, Wording
 from registry.chain import Head
-from registry.models import DataSubject, Operator, ProcessingPurpose
+from registry.models import DataSubject, ProcessingPurpose
 from registry.processing import OWN_USE, Scope
 
 
@@ -23,9 +23,12 @@ class Line:
     scope: Scope = OWN_USE
 
 
-HEAD = """
-    SELECT place, digest FROM consent_consentrecord WHERE subject_id = %s AND place IS NOT NULL
-    ORDER BY place DESC LIMIT 1
+SITE_AND_HEAD = """
+    SELECT operator.site, coalesce(last.place, 0), coalesce(last.digest, '') FROM registry_operator operator
+    LEFT JOIN LATERAL (
+        SELECT place, digest FROM consent_consentrecord WHERE subject_id = %s AND place IS NOT NULL
+        ORDER BY place DESC LIMIT 1
+    ) last ON true
 """
 Act = ConsentRecord.Act
 Channel = ConsentRecord.Channel
@@ -41,7 +44,7 @@ def append(
     **also: Any,
 ) -> list[ConsentRecord]:
     """Appends one record a line, in the order of their purposes. `also`: further fields of ConsentRecord for all."""
-    site = Operator.objects.values_list("site", flat=True).get()
+    site, head = _site_and_head(person)
     in_order = sorted(lines, key=lambda line: (line.purpose.position, line.purpose.pk))
     records = [
         ConsentRecord(
@@ -58,16 +61,16 @@ def append(
         )
         for line in in_order
     ]
-    proof.continue_chain(records, person.reference, head_of(person))
+    proof.continue_chain(records, person.reference, head)
     return ConsentRecord.objects.bulk_create(records)
 
 
-def head_of(person: DataSubject) -> Head:
-    """Where this person's chain ends."""
+def _site_and_head(person: DataSubject) -> tuple[str, Head]:
+    """The operator's site, and where this person's chain ends."""
     with connection.cursor() as cursor:
-        cursor.execute(HEAD, [person.pk])
-        last = cursor.fetchone()
-    return Head(lines=last[0], digest=last[1]) if last else Head()
+        cursor.execute(SITE_AND_HEAD, [person.pk])
+        site, place, digest = cursor.fetchone()
+    return site, Head(lines=place, digest=digest)
 
 
 def lines_of(records: Iterable[ConsentRecord]) -> list[Line]:
