@@ -41,9 +41,7 @@ def _send_portion(now: datetime) -> int | None:
         index__in=list(languages), standing=PersonalDatum.Standing.CONFIRMED
     )
     known = list(confirmed.select_related("subject"))
-    purpose = ProcessingPurpose.objects.get(code=PURPOSE)
-    for datum in known:
-        language = languages[bytes(datum.index)]
-        mail.queue("link", about=datum.subject, datum=datum, purpose=purpose, language=language, now=now)
+    letters = [mail.Queued(datum.subject, datum, languages[bytes(datum.index)]) for datum in known]
+    mail.queue_all("link", letters, purpose=ProcessingPurpose.objects.get(code=PURPOSE), now=now)
     LinkRequest.objects.filter(pk__in=[request.pk for request in requests]).delete()
     return len(known)

@@ -87,10 +87,15 @@ def _question(request: HttpRequest, asked: Confirmation, acts: dict[str, Act], t
     return _page(request, asked, outcome, template)
 
 
+def _receipt_of(given: ConsentRecord) -> Receipt | None:
+    """Looked for among the person's own: the lists of records have no index."""
+    return Receipt.objects.filter(subject=given.subject_id, records__contains=[given.pk]).first()
+
+
 def _page(request: HttpRequest, asked: Confirmation, outcome: Outcome, template: str) -> HttpResponse:
     """Whoever holds the link holds the mailbox and may go on from here; a page for codes is anybody's."""
     given = asked.records.filter(act=ConsentRecord.Act.CONFIRMED).select_related("subject").first()
-    receipt = Receipt.objects.filter(records__contains=[given.pk]).first() if given else None
+    receipt = _receipt_of(given) if given else None
     may_go_on = given is not None and (outcome == Outcome.DONE or template == "confirm.html")
     subject = asked.subject.data.live().contacts().select_related("category", "key")
     context: dict[str, object] = {

@@ -97,12 +97,13 @@ def _save(request: HttpRequest, person: DataSubject, now: datetime) -> str:
 
 
 def _wanted(request: HttpRequest) -> dict[str, Scope]:
-    """By code of the purpose. Who agrees to a new text is asked for its ticks anew: the old ones named less."""
+    """By code of the purpose. An unticked purpose is withdrawn, whatever else is ticked for it.
+
+    Who agrees to a new text is asked for its ticks anew: the old ones named less.
+    """
     anew = set(request.POST.getlist("anew"))
-    return {
-        code: _ticked(request, code, "anew_" if code in anew else "")
-        for code in sorted({*request.POST.getlist("purposes"), *anew})
-    }
+    codes = sorted(set(request.POST.getlist("purposes")))
+    return {code: _ticked(request, code, "anew_" if code in anew else "") for code in codes}
 
 
 def _ticked(request: HttpRequest, code: str, prefix: str) -> Scope:

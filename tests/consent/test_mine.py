@@ -284,6 +284,14 @@ def test_a_new_text_asks_for_its_own_ticks_and_takes_none_over(client, today, su
     assert given.third_parties is held(subject)[NEWS].third_parties is is_ticked
 
 
+def test_unticking_a_purpose_withdraws_it_whatever_else_is_ticked(client, today, subject):
+    widen(NEWS)
+    page(client, subject, today).press(client, SAVE, untick={box(NEWS)}, tick={box(NEWS, "anew")})
+    assert NEWS not in held(subject)
+    assert not ConsentRecord.objects.filter(subject=subject, purpose__code=NEWS, act="given").exists()
+    assert ConsentRecord.objects.filter(subject=subject, purpose__code=NEWS, act="withdrawn").count() == 1
+
+
 @pytest.mark.parametrize("change", ["the text", "the offer", "the policy"])
 def test_what_changed_since_the_page_was_shown_is_not_agreed_to_and_nothing_is_saved(client, today, subject, change):
     form = page(client, subject, today)
@@ -457,7 +465,7 @@ def test_every_request_is_looked_at_once_however_many(today, subject, monkeypatc
 def test_a_worker_that_dies_while_it_looks_loses_no_request(today, subject, monkeypatch):
     linking.ask_for_link("email", EMAIL.lower(), language="kk", now=today)
     with monkeypatch.context() as broken:
-        broken.setattr(linking.mail, "queue", lambda *_, **__: 1 / 0)
+        broken.setattr(linking.mail, "queue_all", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             linking.send_links(today)
     assert LinkRequest.objects.count() == 1
