@@ -10,6 +10,7 @@ from typing import Any
 from django.db import models, transaction
 
 from registry.models import (
+    AccessSettings,
     Country,
     DataCategory,
     Deadline,
@@ -31,6 +32,7 @@ def load() -> int:
     if not Operator.objects.exists():
         Operator.objects.create(pk=1, **_read("operator"))
     RetentionSettings.objects.get_or_create(pk=1)
+    AccessSettings.objects.get_or_create(pk=1)
     _add_missing(SelfRetentionRule, _read("trace"))
     _add_missing(LegalGround, _read("ground"))
     _add_missing(Country, _read("country"))
@@ -73,6 +75,7 @@ def _count() -> int:
             Deadline,
             ProcessingPurpose,
             RetentionSettings,
+            AccessSettings,
             SelfRetentionRule,
         )
     )

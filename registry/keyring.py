@@ -17,11 +17,11 @@ from django.conf import settings
 from django.db import transaction
 
 from registry import sealing
-from registry.models import PersonalDatum, SealingKey
+from registry.models import AuditSeal, PersonalDatum, SealingKey
 from registry.sealing import MasterKeys, SealError
 
 # A database from before these keys gets them when it is prepared; not one that has used them and lost them.
-added_later: dict[str, Callable[[], bool]] = {}
+added_later: dict[str, Callable[[], bool]] = {SealingKey.Name.CHECKPOINTS: AuditSeal.objects.exists}
 
 
 class Sealed(Exception):
@@ -35,6 +35,7 @@ class Keyring:
     links: bytes
     memory: bytes
     receipts: bytes
+    checkpoints: bytes
 
     def memory_index(self, category: str, canonical: str) -> bytes:
         """Under a key of its own: it meets nothing that `blind_index` makes."""

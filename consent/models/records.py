@@ -42,8 +42,10 @@ class ConsentRecord(models.Model):
         DESK = "desk", _("desk")
         JOB = "job", _("scheduled job")
 
-    subject = models.ForeignKey(DataSubject, models.PROTECT, related_name="consents", verbose_name=_("data subject"))
-    purpose = models.ForeignKey(ProcessingPurpose, models.PROTECT, verbose_name=_("processing purpose"))
+    subject = models.ForeignKey(
+        DataSubject, models.PROTECT, db_index=False, related_name="consents", verbose_name=_("data subject")
+    )
+    purpose = models.ForeignKey(ProcessingPurpose, models.PROTECT, db_index=False, verbose_name=_("processing purpose"))
     act = models.CharField(_("act"), max_length=12, choices=Act)
     at = models.DateTimeField(_("at"))
     language = models.CharField(_("language"), max_length=2)
@@ -61,10 +63,20 @@ class ConsentRecord(models.Model):
         DataSubject, models.PROTECT, null=True, related_name="+", verbose_name=_("legal representative")
     )
     entered_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("entered by")
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("entered by"),
     )
     checked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("checked by")
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("checked by"),
     )
     document_digest = models.CharField(_("digest of the scan"), max_length=64, blank=True, db_default="")
     evidence_id = models.BigIntegerField(_("number of the technical data"), null=True)
@@ -78,6 +90,13 @@ class ConsentRecord(models.Model):
         verbose_name_plural = _("consent records")
         ordering = ["-pk"]
         default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["purpose", "id"], name="consent_of_purpose"),
+            models.Index(fields=["act", "id"], condition=~Q(act__in=["asked", "confirmed"]), name="consent_rare_act"),
+            models.Index(
+                fields=["channel", "id"], condition=Q(channel__in=["paper", "telephone"]), name="consent_desk"
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(wording__isnull=False) | ~Q(act__in=["asked", "given", "confirmed"]),

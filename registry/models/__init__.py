@@ -1,5 +1,8 @@
+from registry.models.access import AccessSettings, DataExport
 from registry.models.audit import AuditEntry
+from registry.models.calendar import WorkCalendarOverride
 from registry.models.certificates import ErasureCertificate
+from registry.models.console import Figure, ReplyTemplate, SavedFilter
 from registry.models.holds import LegalHold
 from registry.models.ledger import LedgerQueue, LedgerState
 from registry.models.memory import RememberedIdentifier
@@ -12,15 +15,22 @@ from registry.models.purposes import DataCategory, ProcessingPurpose
 from registry.models.requests import Deadline
 from registry.models.retention import DatumTerm, DestructionGround, ErasureRecord, PurgeRun
 from registry.models.rules import RetentionSettings, RuleChange, SelfRetentionRule
+from registry.models.seals import AuditSeal, AuditVerification
+from registry.models.sign_in import Authenticator, Passkey, RecoveryCode, StaffSession
 from registry.models.statistics import KeptCount
 from registry.models.subjects import DataSubject, DatumKey, PersonalDatum, RetentionDue, SealingKey
 from registry.models.transfers import Country, Recipient
 
 __all__ = [
+    "AccessSettings",
     "Appointment",
     "AuditEntry",
+    "AuditSeal",
+    "AuditVerification",
+    "Authenticator",
     "Country",
     "DataCategory",
+    "DataExport",
     "DataSubject",
     "DatumKey",
     "DatumTerm",
@@ -28,6 +38,7 @@ __all__ = [
     "DestructionGround",
     "ErasureCertificate",
     "ErasureRecord",
+    "Figure",
     "JobRun",
     "KeptCount",
     "LedgerQueue",
@@ -36,6 +47,7 @@ __all__ = [
     "LegalHold",
     "Operator",
     "OutgoingMessage",
+    "Passkey",
     "PersonalDatum",
     "PreviewLine",
     "Processing",
@@ -43,11 +55,16 @@ __all__ = [
     "PurgePreview",
     "PurgeRun",
     "Recipient",
+    "RecoveryCode",
     "RememberedIdentifier",
+    "ReplyTemplate",
     "RetentionDue",
     "RetentionSettings",
     "RuleChange",
+    "SavedFilter",
     "SealingKey",
     "SelfRetentionRule",
     "StaffMember",
+    "StaffSession",
+    "WorkCalendarOverride",
 ]

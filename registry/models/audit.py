@@ -21,6 +21,7 @@ class AuditEntry(models.Model):
         BLOCK = "block", _("blocked or unblocked")
         DESTROY = "destroy", _("destruction")
         APPROVE = "approve", _("approval asked, given or refused")
+        SEARCH = "search", _("search")
         EXPORT = "export", _("list taken out")
         REFUSED = "refused", _("refused attempt")
         CONFIGURE = "configure", _("settings changed")
@@ -28,7 +29,12 @@ class AuditEntry(models.Model):
 
     at = models.DateTimeField(_("at"))
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("staff member")
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("staff member"),
     )
     system = models.CharField(_("job or page"), max_length=50, blank=True)
     operation = models.CharField(_("operation"), max_length=10, choices=Operation)
@@ -36,6 +42,7 @@ class AuditEntry(models.Model):
         DataSubject,
         models.DO_NOTHING,
         null=True,
+        db_index=False,
         db_constraint=False,  # a purge writes a million rows of people who can't be deleted: nothing to check
         related_name="audit",
         verbose_name=_("data subject"),
@@ -50,7 +57,14 @@ class AuditEntry(models.Model):
         verbose_name_plural = _("audit")
         ordering = ["-pk"]
         default_permissions = ("view",)
-        indexes = [models.Index(fields=["at"], name="audit_at")]
+        indexes = [
+            models.Index(fields=["at", "id"], name="audit_in_time"),
+            models.Index(fields=["actor", "at", "id"], condition=models.Q(actor__isnull=False), name="audit_of_staff"),
+            models.Index(fields=["operation", "at", "id"], name="audit_of_operation"),
+            models.Index(
+                fields=["subject", "at", "id"], condition=models.Q(subject__isnull=False), name="audit_of_person"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"№ {self.pk}"

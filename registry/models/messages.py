@@ -33,7 +33,10 @@ class OutgoingMessage(models.Model):
         verbose_name_plural = _("outbox")
         ordering = ["-pk"]
         default_permissions = ("view",)
-        indexes = [models.Index(fields=["next_try_at"], condition=Q(state="queued"), name="outbox_queue")]
+        indexes = [
+            models.Index(fields=["next_try_at"], condition=Q(state="queued"), name="outbox_queue"),
+            models.Index(fields=["state", "id"], condition=~Q(state="sent"), name="outbox_not_sent"),
+        ]
 
     def __str__(self) -> str:
         return f"№ {self.pk}"

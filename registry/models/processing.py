@@ -44,7 +44,7 @@ class Processing(models.Model):
     subject = models.ForeignKey(
         DataSubject, models.PROTECT, db_index=False, related_name="processing", verbose_name=_("data subject")
     )
-    purpose = models.ForeignKey(ProcessingPurpose, models.PROTECT, verbose_name=_("processing purpose"))
+    purpose = models.ForeignKey(ProcessingPurpose, models.PROTECT, db_index=False, verbose_name=_("processing purpose"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.OPEN)
     began_at = models.DateTimeField(_("began at"))
     lapses_at = models.DateTimeField(_("lapses at"), null=True, blank=True)
@@ -65,6 +65,11 @@ class Processing(models.Model):
         verbose_name_plural = _("processing")
         ordering = ["-pk"]
         default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["purpose", "id"], name="processing_of_purpose"),
+            models.Index(fields=["state", "id"], condition=~Q(state="open"), name="processing_ended"),
+            models.Index(fields=["state", "id"], condition=Q(lapses_at=None), name="processing_endless"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["subject", "purpose"], name="one_processing_per_purpose"),
             models.CheckConstraint(

@@ -98,6 +98,9 @@ class ErasureRecord(models.Model):
         verbose_name_plural = _("erasure records")
         ordering = ["-pk"]
         default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["ground", "id"], condition=~models.Q(ground="term_over"), name="erasure_rare_ground")
+        ]
 
     def __str__(self) -> str:
         return f"№ {self.pk}"

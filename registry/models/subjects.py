@@ -12,10 +12,14 @@ from registry.models.purposes import DataCategory
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0 O 1 I: references are read out on the phone
 
 
-def new_reference() -> str:
-    """A random public reference such as `DS-7K3F-9Q2M` (40 bits)."""
+def random_reference(prefix: str) -> str:
+    """Such as `DS-7K3F-9Q2M` (40 bits)."""
     letters = "".join(secrets.choice(ALPHABET) for _ in range(8))
-    return f"DS-{letters[:4]}-{letters[4:]}"
+    return f"{prefix}-{letters[:4]}-{letters[4:]}"
+
+
+def new_reference() -> str:
+    return random_reference("DS")
 
 
 class DataSubject(models.Model):
@@ -36,6 +40,8 @@ class DataSubject(models.Model):
         verbose_name = _("data subject")
         verbose_name_plural = _("data subjects")
         ordering = ["-pk"]
+        permissions = [("block_datasubject", _("May block and unblock people"))]
+        indexes = [models.Index(fields=["status", "id"], condition=~Q(status="active"), name="subject_not_active")]
         constraints = [models.CheckConstraint(condition=Q(language__in=["kk", "ru", "en"]), name="subject_language")]
 
     def __str__(self) -> str:
@@ -176,8 +182,8 @@ class DatumKey(models.Model):
 
 
 class SealingKey(models.Model):
-    """A named key wrapped by a master key: the blind index, the links, the memory of erased people, the signature under
-    receipts, and the canary that tells a right master key."""
+    """A named key wrapped by a master key: the blind index, the links, the memory of erased people, the signatures
+    under receipts and under checkpoints of the audit, and the canary that tells a right master key."""
 
     class Name(models.TextChoices):
         CANARY = "canary"
@@ -185,6 +191,7 @@ class SealingKey(models.Model):
         LINKS = "links"
         MEMORY = "memory"
         RECEIPTS = "receipts"
+        CHECKPOINTS = "checkpoints"
 
     name = models.CharField(max_length=20, choices=Name, primary_key=True)
     wrapped = models.BinaryField()
