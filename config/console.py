@@ -3,42 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from csp.constants import SELF
-from csp.decorators import csp_update
 from django.contrib import admin
-from django.contrib.admin.forms import AdminPasswordChangeForm
-from django.contrib.auth.views import PasswordChangeView
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver
 from django.utils.translation import gettext_lazy as _
 
-from registry.models import ErasureCertificate, PurgePreview, RuleChange, StaffMember
-
-# The admin's own scripts come from here too; still nothing inline and nothing from elsewhere.
-with_scripts: Any = csp_update({"script-src": [SELF], "connect-src": [SELF]})
 View = Callable[..., HttpResponse]
-
-
-class ChosenPasswordForm(AdminPasswordChangeForm):
-    """A one-time password lies in a file or in somebody's hands: it can't be chosen again."""
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        if self.user.check_password(cleaned.get("new_password1", "")):
-            raise ValidationError(_("Choose another password than the present one."))
-        return cleaned
-
-
-class ChoosePassword(PasswordChangeView):
-    form_class = ChosenPasswordForm
-
-    def form_valid(self, form: Any) -> Any:
-        response = super().form_valid(form)
-        StaffMember.objects.filter(username=form.user.get_username()).update(has_one_time_password=False)
-        return response
 
 
 class ConsoleSite(admin.AdminSite):
@@ -47,45 +18,44 @@ class ConsoleSite(admin.AdminSite):
     index_title = _("Registry")
     site_url = "/"
 
+    def has_permission(self, request: HttpRequest) -> bool:
+        """A password alone opens nothing: the second factor was shown in this session."""
+        from config.sign_in import state  # noqa: PLC0415 (registry.admin registers with this site)
+
+        return state.is_staff(request) and state.is_in(request)
+
     def admin_view(self, view: View, cacheable: bool = False) -> View:  # type: ignore[override]
-        """A one-time password opens one page: the one where a password is chosen."""
+        """Every page of the console: who is not all the way in is sent to the next step."""
+        from config.sign_in.gate import refuse, with_scripts  # noqa: PLC0415 (registry.admin registers with this site)
+
         allowed = super().admin_view(view, cacheable)
 
         def gate(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if self.has_permission(request) and must_choose_password(request) and not is_password_page(request):
-                return redirect("admin:password_change")
-            return allowed(request, *args, **kwargs)
+            return refuse(request) or allowed(request, *args, **kwargs)
 
         view_with_scripts: View = with_scripts(gate)
         return view_with_scripts
 
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        from config.sign_in import urls  # noqa: PLC0415 (registry.admin registers with this site)
+        from registry.admin import saved_filters  # noqa: PLC0415
+
+        return [*urls.urls(self), *saved_filters.urls(self), *super().get_urls()]
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """With what waits for a decision on top."""
-        waiting = {
-            "waiting_purges": PurgePreview.objects.filter(state=PurgePreview.State.WAITING),
-            "waiting_rules": RuleChange.objects.filter(state=RuleChange.State.PROPOSED),
-            "failed_scans": ErasureCertificate.objects.filter(remains__gt=0),
-        }
-        return super().index(request, waiting | (extra_context or {}))
+        """The page Today, with the menu of everything below."""
+        from registry.admin import today  # noqa: PLC0415 (its package registers with this site)
+
+        return super().index(request, today.context(request) | (extra_context or {}))
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Half-way in there is no menu."""
+        return super().get_app_list(request, app_label) if self.has_permission(request) else []
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        page: View = with_scripts(super().login)
-        return page(request, extra_context)
+        from config.sign_in.entering import ShowPassword  # noqa: PLC0415 (registry.admin registers with this site)
+        from config.sign_in.gate import with_scripts  # noqa: PLC0415
 
-    def password_change(  # type: ignore[override]
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        context = {**self.each_context(request), **(extra_context or {})}
-        request.current_app = self.name
-        page: Any = ChoosePassword.as_view(success_url=reverse("admin:password_change_done"), extra_context=context)
-        response: HttpResponse = page(request)
-        return response
-
-
-def must_choose_password(request: HttpRequest) -> bool:
-    return isinstance(request.user, StaffMember) and request.user.has_one_time_password
-
-
-def is_password_page(request: HttpRequest) -> bool:
-    match = request.resolver_match
-    return match is not None and match.url_name in {"password_change", "logout", "jsi18n"}
+        context = {**self.each_context(request), "title": _("Sign in"), "app_path": request.get_full_path()}
+        page: View = with_scripts(ShowPassword.as_view(extra_context=context | (extra_context or {})))
+        return page(request)

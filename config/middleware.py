@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from simple_history.middleware import HistoryRequestMiddleware
 
 from config.errors import recovering, remember_operator, too_large, unavailable
+from registry.auditing import NotRecorded
 from registry.keyring import Sealed
 from registry.recovery import Recovering, must_be_ready
 
@@ -74,8 +75,8 @@ class SealedStateMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A database that does not answer is no fault of the request."""
-        if isinstance(exception, OperationalError | InterfaceError):
+        """A database that does not answer, or an audit that takes no entry, is no fault of the request."""
+        if isinstance(exception, OperationalError | InterfaceError | NotRecorded):
             return unavailable(request)
         return None
 

@@ -8,7 +8,9 @@
 - No broker and no cache is asked. If the database does not answer, neither does the page (503): the limiter itself
   neither stands open nor closes.
 
-Called by: consent.views.limiting, consent.tasks.
+- Staff are slowed down more the longer it goes on: every try counts in several windows. A right answer clears them.
+
+Called by: consent.views.limiting, consent.tasks, config.sign_in.
 """
 
 import hashlib
@@ -40,9 +42,13 @@ BY_NETWORK = {
     "code": Limit(60, timedelta(minutes=10)),
     "again": Limit(30, timedelta(minutes=10)),
     "link": Limit(30, timedelta(minutes=10)),
+    "sign_in": Limit(60, timedelta(minutes=10)),
 }
 BY_TARGET = {"consent": Limit(10, timedelta(hours=1)), "link": Limit(5, timedelta(hours=1))}
-LONGEST = max(limit.window for limit in (*BY_NETWORK.values(), *BY_TARGET.values()))
+GROWING = (Limit(5, timedelta(minutes=5)), Limit(15, timedelta(hours=1)), Limit(40, timedelta(days=1)))
+# At a name from one network, and from everywhere: so high that nobody shuts a colleague out from one place.
+STAFF = {"sign_in": GROWING, "sign_in_anywhere": (Limit(200, timedelta(days=1)),), "factor": GROWING}
+LONGEST = max(limit.window for limit in (*BY_NETWORK.values(), *BY_TARGET.values(), *GROWING))
 
 # A window that ends later than a right clock can have said is over too: a wrong one must not close a page for years.
 COUNT = """
@@ -70,6 +76,23 @@ def count_network(action: str, address: str, *, now: datetime) -> timedelta | No
 def count_target(action: str, canonical: str, *, now: datetime) -> timedelta | None:
     """Counts one try at an e-mail address or number; how long to wait if it is one too many."""
     return _count(f"target {action}", canonical.encode(), BY_TARGET[action], now)
+
+
+def count_staff(action: str, who: str, *, now: datetime) -> timedelta | None:
+    """Counts one try of a member of the staff, in every window; how long to wait if it is one too many."""
+    waits = [_count(_window(action, limit), who.encode(), limit, now) for limit in STAFF[action]]
+    return max(filter(None, waits), default=None)
+
+
+def forgive_staff(action: str, who: str) -> None:
+    """The answer was right: tries before it were mistakes, not guesses."""
+    keys = [_key(_window(action, limit), who.encode()) for limit in STAFF[action]]
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM consent_attempt WHERE key = ANY(%s)", [keys])
+
+
+def _window(action: str, limit: Limit) -> str:
+    return f"staff {action} {limit.window}"
 
 
 def network_of(address: str) -> bytes:

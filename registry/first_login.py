@@ -44,7 +44,8 @@ def _write(password: str) -> Path:
 name:     {NAME}
 password: {password}
 
-The password works once: you choose your own at the first sign-in. Then delete this file.
+The password works once: you choose your own at the first sign-in. Have a telephone with an authenticator app at hand:
+the registry asks for a code from it at every sign-in. Then delete this file.
 """
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)

@@ -32,7 +32,7 @@ SHIPPED = (
     "registry_historicalretentionsettings", "registry_historicalselfretentionrule", "consent_policyversion", "registry_historicaloperator",
     "registry_historicallegalground", "registry_historicaldatacategory", "registry_historicaldeadline",
     "registry_historicalprocessingpurpose", "consent_historicalpolicyversion", "registry_country",
-    "registry_recipient", "registry_historicalcountry", "registry_historicalrecipient",
+    "registry_recipient", "registry_accesssettings", "registry_historicalaccesssettings", "registry_historicalcountry", "registry_historicalrecipient",
 )  # fmt: skip
 
 
@@ -113,6 +113,7 @@ def _mail_folder(settings: Any, tmp_path: Any) -> None:
 @pytest.fixture(autouse=True)
 def _ledger(settings: Any, tmp_path: Any) -> None:
     settings.LEDGER_FILE = tmp_path / "ledger" / "erasures.jsonl"
+    settings.CHECKPOINTS_FILE = tmp_path / "checkpoints" / "audit.jsonl"
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +122,7 @@ def _limits(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BY_NETWORK", "BY_TARGET"):
         generous = dict.fromkeys(getattr(limits, name), limits.Limit(10**6, timedelta(hours=1)))
         monkeypatch.setattr(limits, name, generous)
+    monkeypatch.setattr(limits, "STAFF", dict.fromkeys(limits.STAFF, ()))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
+from django.test import Client
 from django.utils import timezone
 
 from consent import decisions, links
@@ -10,6 +11,7 @@ from consent.models import Confirmation
 from registry import blocking
 from registry.models import (
     Appointment,
+    Authenticator,
     DataSubject,
     LegalGround,
     LegalHold,
@@ -17,8 +19,10 @@ from registry.models import (
     Processing,
     ProcessingPurpose,
     StaffMember,
+    StaffSession,
 )
 from registry.processing import refresh_due
+from registry.sign_in import codes
 
 MOMENT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -86,3 +90,20 @@ def staff(name: str = "officer", *, appointed: bool = True, superuser: bool = Tr
             person=member, order_number="7", ordered_on=date(2026, 1, 5), scope="all", valid_from=date(2026, 1, 5)
         )
     return member
+
+
+def telephone(member: StaffMember) -> Authenticator:
+    """An app that shows codes (`codes.code_at`), connected an hour ago."""
+    prepared, then = codes.prepare(member, timezone.now()), timezone.now() - timedelta(hours=1)
+    assert codes.confirm(member, codes.code_at(prepared, then), then)
+    return prepared
+
+
+def enter(client: Client, member: StaffMember) -> None:
+    """Signed in, with the second factor shown just now. Rights given afterwards end the session."""
+    member.refresh_from_db()  # the database counts the rights given meanwhile
+    client.force_login(member)
+    now = timezone.now()
+    StaffSession.objects.create(
+        session_id=client.session.session_key, person=member, began_at=now, seen_at=now, verified_at=now
+    )

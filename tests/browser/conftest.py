@@ -10,8 +10,12 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright keeps an e
 
 import playwright.sync_api as playwright
 import pytest
+from django.conf import settings as chosen
+from django.test import Client
 
+from registry.models import StaffMember
 from tests.conftest import owner_connection, remove_people
+from tests.factories import enter
 
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
@@ -60,6 +64,13 @@ class Visitor:
         response = self.page.goto(path if path.startswith("http") else self.home + path)
         assert response is not None
         return response
+
+    def enter(self, member: StaffMember) -> None:
+        """Signed in, with the second factor shown just now, where a test is not about signing in."""
+        client = Client()
+        enter(client, member)
+        cookie = {"name": chosen.SESSION_COOKIE_NAME, "value": client.cookies[chosen.SESSION_COOKIE_NAME].value}
+        self.context.add_cookies([{**cookie, "url": f"{self.home}/admin/"}])
 
     def _console(self, message: playwright.ConsoleMessage) -> None:
         status = message.text.partition("the server responded with a status of ")[2]
