@@ -66,6 +66,7 @@ class PurgePreviewAdmin(PeopleAdmin):
     def now_view(self, request: HttpRequest) -> HttpResponse:
         """What would go now, or by the end of a day to come. Reads only."""
         refuse_unappointed(request)
+        refuse_without(request, "registry.view_purgepreview")
         form = DayForm(request.GET or None)
         moment = end_of(form.cleaned_data["day"]) if form.is_bound and form.is_valid() else timezone.now()
         summary = previewing.summarise(previewing.lines(moment))
@@ -129,6 +130,7 @@ class PurgePreviewAdmin(PeopleAdmin):
     def export_view(self, request: HttpRequest, preview_id: int) -> HttpResponseBase:
         """The list as a file; its SHA-256 is the digest shown."""
         refuse_unappointed(request)
+        refuse_without(request, "registry.view_purgepreview")
         preview = get_object_or_404(PurgePreview, pk=preview_id)
         actor = staff_member(request)
         auditing.record(AuditEntry.Operation.EXPORT, now=timezone.now(), actor=actor, about=preview)
@@ -140,6 +142,7 @@ class PurgePreviewAdmin(PeopleAdmin):
     def compare_view(self, request: HttpRequest, preview_id: int) -> HttpResponse:
         """What came and what left between two kept previews."""
         refuse_unappointed(request)
+        refuse_without(request, "registry.view_purgepreview")
         preview = get_object_or_404(PurgePreview, pk=preview_id)
         form = OtherForm(request.GET)
         form.fields["other"].queryset = PurgePreview.objects.exclude(pk=preview.pk)  # type: ignore[attr-defined]

@@ -22,3 +22,13 @@ def rows_written() -> int:
             "WHERE relname <> 'consent_attempt'"
         )
         return int(cursor.fetchone()[0])
+
+
+def contents(without: tuple[str, ...] = ()) -> dict[str, str]:
+    """A digest of every table's rows, but of those named."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
+        names = [row[0] for row in cursor.fetchall() if row[0] not in without]
+        rows = "SELECT '{0}', md5(coalesce(string_agg(row::text, '|' ORDER BY row::text), '')) FROM {0} AS row"
+        cursor.execute(" UNION ALL ".join(rows.format(name) for name in names))
+        return dict(cursor.fetchall())

@@ -1,0 +1,126 @@
+"""A registry with one row of everything, for tests that walk the whole console: a canary person and what staff did about
+them, made by the operations where there is one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.admin import site
+from django.contrib.auth.models import Group
+from django.db.models import Model
+
+from consent.decisions import desk
+from consent.models import Campaign, PolicyVersion
+from registry import demands, previewing, roles, rules
+from registry.models import (
+    AuditSeal,
+    AuditVerification,
+    Authenticator,
+    DataExport,
+    DataSubject,
+    ErasureRecord,
+    JobRun,
+    LegalGround,
+    LegalHold,
+    Passkey,
+    PersonalDatum,
+    PurgeRun,
+    Recipient,
+    ReplyTemplate,
+    SavedFilter,
+    StaffMember,
+    WorkCalendarOverride,
+)
+from registry.simulating import RULE, Proposal
+from tests.factories import EMAIL, PHONE, hold, person, purpose, staff
+
+CANARIES = (EMAIL, "Aigul", "77015551234", "7015551234", "701 555 12 34", "701) 555-12-34")
+
+
+@dataclass
+class House:
+    """`root` did all that was done here; `subject` is the canary person, `datum` their address."""
+
+    root: StaffMember
+    subject: DataSubject
+    datum: PersonalDatum
+    hold: LegalHold
+    rows: dict[type[Model], Any]
+
+
+def build(now: datetime) -> House:
+    root = staff("root")
+    subject = person("site-news", email=EMAIL, phone=PHONE, now=now)
+    rows = _about(root, subject, now) | _workings(root, now) | _staff(now)
+    datum = subject.data.get(category__code="email")
+    return House(root, subject, datum, rows[LegalHold], rows | _shipped(rows))
+
+
+def member(name: str, *codes: str, superuser: bool = False) -> StaffMember:
+    """Appointed, with these roles."""
+    someone = staff(name, superuser=superuser)
+    someone.groups.set(Group.objects.filter(name__in=codes))
+    return StaffMember.objects.get(pk=someone.pk)
+
+
+def _staff(now: datetime) -> dict[type[Model], Any]:
+    """A clerk with a second factor, whom others manage."""
+    clerk = member("clerk", roles.OPERATOR)
+    app = Authenticator.objects.create(person=clerk, wrapped=b"x", added_at=now)
+    for number in b"12":  # the last one can't be removed
+        key = Passkey.objects.create(
+            person=clerk, name="key", credential_id=bytes([number]), public_key=b"x", added_at=now
+        )
+    return {type(row): row for row in (clerk, clerk.appointments.get(), app, key)}
+
+
+def _about(root: StaffMember, subject: DataSubject, now: datetime) -> dict[type[Model], Any]:
+    """What hangs on people; what is demanded is demanded of somebody else, so that the canary stays."""
+    other, who = person(now=now), {"by": root, "now": now}
+    ground = LegalGround.objects.first()
+    entry = desk.enter({"phone": "87010000001"}, [purpose()], way="telephone", language="kk", **who)
+    purge = {"datum_id": 10**9, "subject": other, "category_id": 1, "ground": "on_demand", "at": now}
+    rows = [
+        subject,
+        hold(subject),
+        demands.demand(other, ground=ground, reason="asked", **who),
+        entry,
+        ErasureRecord.objects.create(**purge),
+        previewing.keep(now, taken_at=now, by=root),
+    ]
+    return {type(row): row for row in rows}
+
+
+def _workings(root: StaffMember, now: datetime) -> dict[type[Model], Any]:
+    policy = PolicyVersion.objects.first()
+    asked = {"kind": "plain", "purpose": purpose(), "reason": "audit", "state": "waiting", "people": 1}
+    sealed = {"first_entry": 1, "last_entry": 1, "count": 1, "lines": b"x", "previous": b"0" * 32, "head": b"1" * 32}
+    texts = {f"{field}_{language}": "text" for field in ("title", "text") for language in ("kk", "ru", "en")}
+    shorter = {field: getattr(purpose(), field) for field in RULE} | {"term_value": 1}
+    rule = Proposal(purpose(), categories=tuple(purpose().categories.values_list("pk", flat=True)), **shorter)
+    draft = {"number": 99, "effective_at": now, "text_kk": "text", "text_ru": "text", "text_en": "text"}
+    rows = [
+        PolicyVersion.objects.create(**draft),
+        rules.propose(rule, by=root, reason="shorter", now=now),
+        Campaign.objects.create(policy=policy, mode="soft", started_at=now, started_by=root),
+        DataExport.objects.create(**asked, requested_by=root, requested_at=now),
+        AuditSeal.objects.create(**sealed, sealed_at=now),
+        AuditVerification.objects.create(by=root, started_at=now),
+        JobRun.objects.create(name="purge", started_at=now),
+        PurgeRun.objects.create(as_of=now, started_at=now),
+        ReplyTemplate.objects.create(code="hello", **texts),
+        SavedFilter.objects.create(person=root, page="registry_datasubject", name="mine", query="status__exact=active"),
+        Recipient.objects.create(
+            code="cloud", kind="processor", country_id="KZ", name_kk="n", name_ru="n", name_en="n"
+        ),
+        WorkCalendarOverride.objects.create(day=now.date(), kind="dayoff", reason="decree"),
+    ]
+    return {type(row): row for row in rows}
+
+
+def _shipped(known: dict[type[Model], Any]) -> dict[type[Model], Any]:
+    """The first row of every other list; a list without one would be walked past unseen."""
+    others = {model: model._default_manager.order_by("pk").first() for model in site._registry if model not in known}
+    missing = [model.__name__ for model, row in others.items() if row is None]
+    assert not missing, missing
+    return others
