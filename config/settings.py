@@ -136,6 +136,7 @@ MASTER_KEYS_FILE = Path(os.environ.get("MASTER_KEYS_FILE") or HOME / "master.key
 
 # --- the erasure ledger: where a restore of the database does not reach -------------------------------------------
 LEDGER_FILE = Path(os.environ.get("LEDGER_FILE") or HOME / "ledger" / "erasures.jsonl")
+CHECKPOINTS_FILE = Path(os.environ.get("CHECKPOINTS_FILE") or HOME / "checkpoints" / "audit.jsonl")  # of the audit
 
 # --- people who work here -----------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "registry.StaffMember"
@@ -185,7 +186,7 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler
 # --- languages and time -------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "kk"
 LANGUAGES = [("kk", _("Kazakh")), ("ru", _("Russian")), ("en", _("English"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "overlay"]  # ours first; then better words for Django's
 FORMAT_MODULE_PATH = "config.formats"
 USE_I18N = USE_TZ = True
 TIME_ZONE = "Asia/Almaty"

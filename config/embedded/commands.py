@@ -29,6 +29,9 @@ BENCHMARK_SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "max_conne
 
 Run = Callable[[Mapping[str, str], Account], int]
 
+# What names a place of the product: a benchmark has its own.
+OUTSIDE = ("DATABASE_URL", "DATABASE_APP_URL", "REDIS_URL", "MASTER_KEYS_FILE", "LEDGER_FILE", "CHECKPOINTS_FILE")
+
 
 def manage(arguments: Sequence[str]) -> int:
     return _with_product(
@@ -57,7 +60,7 @@ def _benchmark_environment() -> Iterator[tuple[dict[str, str], Account]]:
     folder = DataFolder(choose_home(service), service)
     folder.prepare()
     with _empty_folder(folder.path / "bench", service) as home:
-        for name in ("DATABASE_URL", "DATABASE_APP_URL", "REDIS_URL", "MASTER_KEYS_FILE", "LEDGER_FILE"):
+        for name in OUTSIDE:
             os.environ.pop(name, None)
         services = Services(home, home, service, BENCHMARK_SETTINGS)
         with running(services):

@@ -23,7 +23,7 @@ SMALLEST_FREE_SPACE = 300_000_000  # bytes; an empty database takes 40 MB, its j
 LEAVING_TIMEOUT = 90.0  # seconds; the database may have to write its memory out
 MARKER = ".lock"
 IN_USE_ADVICE = "Stop that first, or set REGISTRY_HOME and PORT for a second registry."
-EXPECTED_BEFORE_FIRST_START = {"master.keys", "secret_key", "ledger", "mail", "sms", "log", "static"}
+EXPECTED_BEFORE_FIRST_START = {"master.keys", "secret_key", "ledger", "checkpoints", "mail", "sms", "log", "static"}
 OWNED_BY_SERVICES = ("postgres-", "broker", "bin-", "sockets", "bench")
 
 
