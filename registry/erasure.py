@@ -12,6 +12,8 @@ Dangerous because what is destroyed here cannot come back, and what is missed he
 - A datum under a legal hold is never destroyed; its DatumTerm says so. A hold that is over lets go of its datum. One
   exception: what the ledger proves destroyed is destroyed again in a restored database, which may know only holds
   released since. A hold on that very datum ends with it; a hold on the person stays for the rest.
+- A list of people that waits to be fetched (registry.exporting) holds copies: the key of every list whose purpose
+  concerns one of these people goes in the same statement.
 - Where the purpose's outcome is to depersonalise, the person is counted once (KeptCount) before the data go.
 
 Called by: registry.purging (what is due, or due and approved), and `erase` by the operations that act on a person's
@@ -62,6 +64,21 @@ DESTROY = """
     ledger AS (
         INSERT INTO registry_ledgerqueue (kind, numbers, at)
         SELECT 'erased', array_agg(datum_id ORDER BY datum_id), %(now)s FROM doomed HAVING count(*) > 0
+    ),
+    lists AS (
+        UPDATE registry_dataexport SET state = 'destroyed', wrapped = NULL, destroyed_at = %(now)s WHERE id IN (
+            SELECT id FROM registry_dataexport export WHERE wrapped IS NOT NULL AND EXISTS (
+                SELECT FROM doomed JOIN registry_datacategory category ON category.id = doomed.category_id
+                JOIN registry_processing processing ON processing.subject_id = doomed.subject_id
+                WHERE processing.purpose_id = export.purpose_id AND category.kind IN ('email', 'phone')
+            ) ORDER BY id FOR UPDATE
+        ) RETURNING id
+    ),
+    audit_of_lists AS (
+        INSERT INTO registry_auditentry
+            (at, actor_id, system, operation, subject_id, object_type, object_id, reason, request_id)
+        SELECT %(now)s, %(actor)s, %(system)s, 'destroy', NULL, 'registry.dataexport', id, 'somebody erased', NULL
+        FROM lists
     ),
     ended AS MATERIALIZED (
         SELECT processing.id, processing.purpose_id, processing.channel, subject.language,

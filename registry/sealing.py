@@ -8,9 +8,11 @@ binding is somebody else's. The rules:
   ciphertext to version, category, subject and datum, so a ciphertext moved to another row does not open.
 - A master key wraps the datum's key; its additional data are the datum's id (or the key's name) and the master's id.
 - The blind index is HMAC-SHA-256 over category and canonical form: equal values meet, nothing can be read back.
+- A file is sealed in parts under a key of its own; each part is bound to its place, the last one to being the last.
 - Sealed and wrapped bytes carry a version; wrapped bytes carry the master key's id as well.
 
-Called by: registry.keyring (which keys are in force), registry.models.subjects and registry.disclosure.
+Called by: registry.keyring (which keys are in force), registry.models.subjects, registry.disclosure and
+registry.sealed_files.
 Sources: NIST SP 800-38D (GCM), RFC 2104 (HMAC), Rules of Order 179 (encryption at rest).
 """
 
@@ -104,14 +106,31 @@ def _split_wrapped(wrapped: bytes) -> tuple[bytes, bytes]:
 
 
 def seal(key: bytes, value: str, bound_to: bytes) -> bytes:
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return bytes([VERSION]) + nonce + AESGCM(key).encrypt(nonce, value.encode(), bound_to)
+    return seal_part(key, value.encode(), bound_to)
 
 
 def unseal(key: bytes, sealed: bytes, bound_to: bytes) -> str:
     if sealed[:1] != bytes([VERSION]):
         raise SealError("a sealed value is damaged")
     return _decrypt(key, sealed[1:], bound_to).decode()
+
+
+def seal_part(key: bytes, content: bytes, bound_to: bytes) -> bytes:
+    """One part of a file: bytes, where `seal` takes a text."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return bytes([VERSION]) + nonce + AESGCM(key).encrypt(nonce, content, bound_to)
+
+
+def unseal_part(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
+    if sealed[:1] != bytes([VERSION]):
+        raise SealError("a part of a sealed file is damaged")
+    return _decrypt(key, sealed[1:], bound_to)
+
+
+def part_binding(file_id: int, number: int, is_last: bool) -> bytes:
+    """What a part is bound to: version, file, its place, and whether the file ends with it: a file that was cut,
+    lengthened or put together anew does not open."""
+    return struct.pack(">Bqq?", VERSION, file_id, number, is_last)
 
 
 def datum_binding(category_id: int, subject_id: int, datum_id: int) -> bytes:
