@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 
 from registry import certifying, demands, tasks
 from registry.admin.base import PeopleAdmin, refuse_unappointed, staff_member
-from registry.admin.forms import ReasonForm
+from registry.admin.forms import ReasonForm, grounds_in_force
 from registry.disclosure import masked
 from registry.models import DataCategory, DataSubject, ErasureCertificate, LegalGround, Operator
 
@@ -41,8 +41,7 @@ class DemandForm(ReasonForm):
 
     def __init__(self, *args: Any, day: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        in_force = Q(valid_from=None) | Q(valid_from__lte=day), Q(valid_until=None) | Q(valid_until__gte=day)
-        self.fields["ground"].queryset = LegalGround.objects.filter(*in_force)  # type: ignore[attr-defined]
+        self.fields["ground"].queryset = grounds_in_force(day)  # type: ignore[attr-defined]
 
 
 @admin.register(ErasureCertificate)

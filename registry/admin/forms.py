@@ -1,11 +1,20 @@
 """The small forms of acts that need a reason."""
 
+from datetime import date
+
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from registry.models import DataCategory, ProcessingPurpose, RuleChange
+from registry.models import DataCategory, LegalGround, ProcessingPurpose, RuleChange
 from registry.normalise import check_reason
+
+
+def grounds_in_force(day: date) -> QuerySet[LegalGround]:
+    """The legal grounds an act of this day may rest on."""
+    has_begun = Q(valid_from=None) | Q(valid_from__lte=day)
+    return LegalGround.objects.filter(has_begun, Q(valid_until=None) | Q(valid_until__gte=day))
 
 
 class ReasonForm(forms.Form):

@@ -1,154 +1,64 @@
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
-from registry import reasons, scans
-from registry.admin.base import AppointedOnly, PeopleAdmin, refuse_unappointed, staff_member
-from registry.admin.forms import ReasonForm
-from registry.disclosure import masked, reveal
-from registry.models import DataCategory, DataSubject, PersonalDatum, Processing
-from registry.sealing import SealError
+from registry.admin.base import PeopleAdmin
+from registry.admin.finding import find_view, with_contacts
+from registry.admin.reveal import reveal_view
+from registry.admin.subject_acts import block_view, hold_view, release_view, unblock_view
+from registry.admin.subject_page import badge_of, parts, subject_page, system_names
+from registry.admin.subject_parts import OWN
+from registry.disclosure import masked
+from registry.models import DataSubject, Processing
 
-
-class ReadOnlyInline(AppointedOnly, admin.TabularInline):
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class PersonalDatumInline(ReadOnlyInline):
-    model = PersonalDatum
-    fields = readonly_fields = (
-        "category", "value", "standing", "source", "recorded_at", "kept_until", "superseded_at", "show",
-    )  # fmt: skip
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PersonalDatum]:
-        return super().get_queryset(request).select_related("category", "key", "term").order_by("pk")
-
-    @admin.display(description=gettext_lazy("value"))
-    def value(self, datum: PersonalDatum) -> str:
-        return masked([datum])[datum.pk]
-
-    @admin.display(description=gettext_lazy("kept until"))
-    def kept_until(self, datum: PersonalDatum) -> str:
-        until = datum.term.until
-        return localize(timezone.localtime(until)) if until else _("no end known")
-
-    @admin.display(description=gettext_lazy("show"))
-    def show(self, datum: PersonalDatum) -> str:
-        return format_html('<a href="{}">{}</a>', reverse("admin:reveal", args=[datum.pk]), _("Show"))
-
-
-class ProcessingInline(ReadOnlyInline):
-    model = Processing
-    fields = readonly_fields = ("purpose", "state", "began_at", "lapses_at", "third_parties", "cross_border")
-
-
-class RevealForm(ReasonForm):
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.fields["reason"].help_text = _("It is written into the audit before the value is opened.")
+parts.extend(OWN)
+VIEWS: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
+    "find": ("find/", find_view),
+    "reveal": ("datum/<int:datum_id>/reveal/", reveal_view),
+    "block_subject": ("<int:subject_id>/block/", block_view),
+    "unblock_subject": ("<int:subject_id>/unblock/", unblock_view),
+    "place_hold": ("<int:subject_id>/hold/", hold_view),
+    "release_hold": ("hold/<int:hold_id>/release/", release_view),
+}
 
 
 @admin.register(DataSubject)
 class DataSubjectAdmin(PeopleAdmin):
-    list_display = ["reference", "values", "status", "language", "created_at"]
-    list_filter = ["status", "language"]
-    search_fields = ["=reference"]
-    search_help_text = gettext_lazy("Reference, such as DS-7K3F-9Q2M")
-    fieldsets = [
-        (None, {"fields": ["reference", "status", "language", "created_at", "evidence"]}),
-        (gettext_lazy("Why is this still here?"), {"fields": ["why"]}),
-    ]
-    inlines = [PersonalDatumInline, ProcessingInline]
+    """No search by address line: what is typed there lies in histories and logs. The page "find" takes it by POST."""
+
+    list_display = ["reference", "contacts", "state", "language", "created_at"]
+    list_filter = ["status"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DataSubject]:
-        data = PersonalDatum.objects.live().contacts().select_related("category", "key").order_by("category")
-        return super().get_queryset(request).prefetch_related(Prefetch("data", data, to_attr="live_data"))
+        return with_contacts(super().get_queryset(request))
 
     @admin.display(description=gettext_lazy("data"))
-    def values(self, subject: DataSubject) -> str:
+    def contacts(self, subject: DataSubject) -> str:
         hints = masked(subject.live_data)  # type: ignore[attr-defined]
         return format_html_join(", ", "{}", ((hint,) for hint in hints.values()))
 
-    @admin.display(description=gettext_lazy("data"))
-    def why(self, subject: DataSubject) -> str:
-        data = PersonalDatum.objects.filter(subject=subject).select_related("category").order_by("pk")
-        found = reasons.why(data, timezone.now())
-        known = [(datum, found[datum.pk]) for datum in data if datum.pk in found]  # a purge may be faster
-        return render_to_string("admin/registry/why.html", {"data": known})
+    @admin.display(description=gettext_lazy("status"))
+    def state(self, subject: DataSubject) -> str:
+        return format_html('<span class="badge {}">{}</span>', *badge_of(subject))
 
-    @admin.display(description=gettext_lazy("evidence"))
-    def evidence(self, subject: DataSubject) -> str:
-        links = [
-            ("consent_consentrecord", _("Consent records")),
-            ("registry_erasurerecord", _("Erasure records")),
-            ("registry_erasurecertificate", _("Erasure certificates")),
-            ("registry_auditentry", _("Who looked and who changed")),
-        ]
-        listed = ((reverse(f"admin:{name}_changelist"), subject.pk, label) for name, label in links)
-        lists = format_html_join(" · ", '<a href="{}?subject__id__exact={}">{}</a>', listed)
-        erasure = reverse("admin:demand_erasure", args=[subject.pk])
-        return format_html('{} · <a href="{}">{}</a>', lists, erasure, _("Erase on demand"))
+    def document(self, request: HttpRequest, row: DataSubject) -> HttpResponse:
+        return subject_page(request, row, timezone.now())
 
     def get_urls(self) -> list[URLPattern]:
-        show = self.admin_site.admin_view(never_cache(self.reveal_view))
-        return [path("datum/<int:datum_id>/reveal/", show, name="reveal"), *super().get_urls()]
-
-    def reveal_view(self, request: HttpRequest, datum_id: int) -> HttpResponse:
-        """GET asks for the reason; POST opens the value for this one page, a scan as a file."""
-        refuse_unappointed(request)
-        data = PersonalDatum.objects.select_related("category", "key", "subject")
-        datum = get_object_or_404(data, pk=datum_id)
-        form = RevealForm(request.POST or None)
-        page = partial(self._reveal_page, request, datum, form)
-        if request.method != "POST" or not form.is_valid():
-            return page()
-        try:
-            value = reveal(datum, by=staff_member(request), reason=form.cleaned_data["reason"], now=timezone.now())
-        except SealError:
-            return page(problem=_("This value does not open: it was damaged or moved. Tell the administrator."))
-        return as_file(datum, value) if datum.category.kind == DataCategory.Kind.SCAN else page(value=value)
-
-    def _reveal_page(
-        self, request: HttpRequest, datum: PersonalDatum, form: RevealForm, value: str = "", problem: str = ""
-    ) -> HttpResponse:
-        context = self.admin_site.each_context(request) | {
-            "title": _("Show a value"),
-            "datum": datum,
-            "form": form,
-            "value": value,
-            "problem": problem,
-            "opts": self.opts,
-        }
-        status = 500 if problem else 200
-        return TemplateResponse(request, "admin/registry/reveal.html", context, status=status)
-
-
-def as_file(datum: PersonalDatum, text: str) -> HttpResponse:
-    """A scan is taken away and never shown in the browser: it came from outside, and may be anything inside."""
-    content = scans.from_text(text)
-    name = f"scan-{datum.pk}.{scans.ending(content)}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(content, content_type="application/octet-stream", headers=headers)
+        only = require_http_methods(["GET", "HEAD", "POST"])
+        guard = self.admin_site.admin_view
+        own = [path(route, guard(never_cache(only(view))), name=name) for name, (route, view) in VIEWS.items()]
+        return [*own, *super().get_urls()]
 
 
 class WithoutAnEnd(admin.SimpleListFilter):
@@ -169,3 +79,12 @@ class ProcessingAdmin(PeopleAdmin):
     list_display = ["subject", "purpose", "state", "began_at", "lapses_at"]
     list_filter = ["state", WithoutAnEnd, "purpose"]
     list_select_related = ["subject", "purpose"]
+    fields = [
+        "subject", "purpose", "state", "began_at", "term_from", "lapses_at", "rule_version", "came_by", "paused_at",
+        "third_parties", "cross_border", "public_sources",
+    ]  # fmt: skip
+    readonly_fields = ["came_by"]
+
+    @admin.display(description=gettext_lazy("channel"))
+    def came_by(self, processing: Processing) -> str:
+        return str(system_names.get(processing.channel, processing.channel))

@@ -1,0 +1,126 @@
+"""What the registry itself shows of a person: data and why they are here, processing, holds, erasures, messages, audit.
+
+Each part is served by an index that begins with the person.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from registry import reasons
+from registry.admin.subject_page import Badge, Part, Shown, letter_names, system_names
+from registry.disclosure import masked
+from registry.findings import ERASURE_IS_LATE_AFTER
+from registry.models import AuditEntry, DataSubject, ErasureCertificate, OutgoingMessage, PersonalDatum, Processing
+
+MOST = 20  # rows of one part
+
+
+@dataclass(frozen=True)
+class Line:
+    """One datum: its hint, its standing, and why it is here."""
+
+    datum: PersonalDatum
+    hint: str
+    standing: Badge
+    why: reasons.Why
+
+
+STANDINGS = {PersonalDatum.Standing.CONFIRMED: "ok", PersonalDatum.Standing.CLAIMED: "soon"}
+DELIVERIES = {
+    OutgoingMessage.State.SENT: "ok",
+    OutgoingMessage.State.QUEUED: "soon",
+    OutgoingMessage.State.FAILED: "bad",
+}
+
+
+def data(subject: DataSubject, now: datetime) -> Shown:
+    """Live contacts; folded, what was replaced and what the registry keeps as evidence."""
+    rows = subject.data.select_related("category", "key")
+    contacts = list(rows.live().contacts().order_by("category__kind", "pk")[:MOST])
+    others = list(rows.exclude(pk__in=[datum.pk for datum in contacts]).order_by("-pk")[: MOST + 1])
+    numbers = [datum.pk for datum in (*contacts, *others[:MOST])]
+    why = reasons.why(PersonalDatum.objects.filter(pk__in=numbers), now)
+    return {"contacts": _lines(contacts, why), "others": _lines(others, why), "has_more": len(others) > MOST}
+
+
+def _lines(data: Iterable[PersonalDatum], why: dict[int, reasons.Why]) -> list[Line]:
+    """What a purge took meanwhile is left out."""
+    known = [datum for datum in data if datum.pk in why]
+    hints = masked(known)
+    return [Line(datum, hints[datum.pk], _standing(datum), why[datum.pk]) for datum in known]
+
+
+def _standing(datum: PersonalDatum) -> Badge:
+    if datum.superseded_at:
+        return "", _("replaced by a newer value")
+    return STANDINGS.get(PersonalDatum.Standing(datum.standing), ""), datum.get_standing_display()
+
+
+def processing(subject: DataSubject, now: datetime) -> Shown:
+    """One row a purpose at most."""
+    rows = subject.processing.select_related("purpose").order_by("purpose__position", "purpose")[:MOST]
+    return {"rows": [(row, _use(row, now)) for row in rows]}
+
+
+def _use(row: Processing, now: datetime) -> Badge:
+    if row.state != Processing.State.OPEN:
+        return "", row.get_state_display()
+    if row.lapses_at and row.lapses_at <= now:
+        return "", _("term is over")
+    return ("soon", _("waits for a new consent")) if row.paused_at else ("ok", row.get_state_display())
+
+
+def holds(subject: DataSubject, now: datetime) -> Shown:
+    """Those in force first."""
+    rows = subject.holds.select_related("ground", "datum__category", "placed_by")
+    return {"rows": rows.order_by(F("released_at").asc(nulls_first=True), "-pk")[:MOST]}
+
+
+def erasures(subject: DataSubject, now: datetime) -> Shown:
+    """What was demanded, how far it is, and by when it is due: 15 working days at least (Law 94-V art. 8, 25)."""
+    rows = subject.certificates.select_related("ground").order_by("-pk")[:MOST]
+    return {"rows": [(row, _progress(row, now), row.demanded_at + ERASURE_IS_LATE_AFTER) for row in rows]}
+
+
+def _progress(row: ErasureCertificate, now: datetime) -> Badge:
+    if row.remains:
+        return "bad", _("something was found")
+    if row.finished_at:
+        return "ok", _("done")
+    return ("bad", _("late")) if row.demanded_at + ERASURE_IS_LATE_AFTER <= now else ("soon", _("waits"))
+
+
+def messages(subject: DataSubject, now: datetime) -> Shown:
+    """Which letters went, and not where to."""
+    return {"rows": [_letter(row) for row in subject.messages.order_by("-pk")[:MOST]]}
+
+
+def _letter(row: OutgoingMessage) -> tuple[Any, ...]:
+    tone = DELIVERIES.get(OutgoingMessage.State(row.state), "")
+    return row, letter_names.get(row.letter, row.letter), (tone, row.get_state_display())
+
+
+def audit(subject: DataSubject, now: datetime) -> Shown:
+    rows = subject.audit.select_related("actor").order_by("-at", "-pk")[:MOST]
+    return {"rows": [(row, _who(row)) for row in rows]}
+
+
+def _who(entry: AuditEntry) -> object:
+    """The member of the staff, or the job or page."""
+    return entry.actor.get_full_name() or entry.actor if entry.actor else system_names.get(entry.system, entry.system)
+
+
+PAGE = "admin/registry/subject_{}.html"
+OWN = [
+    Part(10, _("Data held"), "registry.view_personaldatum", PAGE.format("data"), data),
+    Part(30, _("Processing"), "registry.view_processing", PAGE.format("processing"), processing),
+    Part(40, _("Holds"), "registry.view_legalhold", PAGE.format("holds"), holds, is_beside=True),
+    Part(50, _("Demanded erasures"), "registry.view_erasurecertificate", PAGE.format("erasures"), erasures, True),
+    Part(60, _("Messages"), "registry.view_outgoingmessage", PAGE.format("messages"), messages, True),
+    Part(70, _("Who looked and who changed"), "registry.view_auditentry", PAGE.format("audit"), audit, True),
+]
