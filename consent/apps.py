@@ -11,3 +11,4 @@ class ConsentConfig(AppConfig):
     def ready(self) -> None:
         import_module("consent.letters")  # tells the outbox how its letters are written
         import_module("consent.traces")  # tells self-retention what consent keeps
+        import_module("consent.today")  # tells the page Today what consent counts and waits for

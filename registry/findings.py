@@ -95,7 +95,7 @@ class Finding:
 
 def find(now: datetime) -> list[Finding]:
     """All findings at `now`, warnings first. A constant number of queries."""
-    parts = (_of_rules(now), _of_processing(), _of_data(), _of_work(now))
+    parts = (_of_rules(now), _of_processing(), _of_data(), of_work(now))
     return sorted((one for part in parts for one in part), key=lambda one: one.level != Level.WARNING)
 
 
@@ -193,7 +193,8 @@ def _without_rule() -> Iterator[Finding]:
             yield Finding(code, {"count": count})
 
 
-def _of_work(now: datetime) -> Iterator[Finding]:
+def of_work(now: datetime) -> Iterator[Finding]:
+    """What should have been done by now. Reads nothing that grows with people; the page Today shows it too."""
     yield from _counted("ledger-late", LedgerQueue.objects.filter(at__lt=now - LEDGER_IS_LATE_AFTER))
     late = ErasureCertificate.objects.open().filter(demanded_at__lt=now - ERASURE_IS_LATE_AFTER)
     yield from _counted("erasure-late", late, ErasureCertificate)

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from consent import policy
-from registry import defaults, first_login
+from registry import defaults, figures, first_login, roles
 from registry.keyring import Sealed, create_keys, keyring
 from registry.recovery import Recovering, check
 
@@ -30,7 +30,10 @@ class Command(BaseCommand):
             sys.exit(self.SEALED)
         if added := defaults.load():
             self.stdout.write(f"default content: {added} entries")
+        if changed := roles.apply(now):
+            self.stdout.write(f"roles brought up to date: {', '.join(changed)}")
         if policy.load_first(now):
             self.stdout.write("policy published: version 1")
         if path := first_login.create_first_administrator(now):
             self.stdout.write(f"first administrator: see {path}")
+        figures.count_first(now)

@@ -1,0 +1,54 @@
+"""What went wrong and waits for somebody to look: jobs, the ledger, letters, what an erasure left, the audit.
+
+Called by: the console's page Today. The rules themselves stand where their work is done.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import models
+from django.utils.translation import gettext as _
+
+from registry import findings, seals
+from registry.figures import Board, told
+from registry.models import AuditVerification, ErasureCertificate, JobRun, OutgoingMessage
+
+
+@dataclass(frozen=True)
+class Failure:
+    """`model` and `query`: the list in the console that shows more, where there is one."""
+
+    text: str
+    model: type[models.Model] | None = None
+    query: str = ""
+
+
+def find(now: datetime, board: Board, smallest: int | None) -> list[Failure]:
+    """Everything at `now`, the worst first; counts of people below `smallest` hidden. A constant number of queries."""
+    return [*_audit(), *_remains(board, smallest), *_work(now), *_letters(board, smallest)]
+
+
+def _audit() -> Iterator[Failure]:
+    if broken := seals.broken():
+        outcome = broken.get_outcome_display()
+        yield Failure(_("The audit is not what was sealed: %(outcome)s.") % {"outcome": outcome}, AuditVerification)
+
+
+def _remains(board: Board, smallest: int | None) -> Iterator[Failure]:
+    if count := board.one("remains"):
+        text = _("Erasures after which something was found: %(count)s") % {"count": told(count, smallest)}
+        yield Failure(text, ErasureCertificate)
+
+
+def _work(now: datetime) -> Iterator[Failure]:
+    for finding in findings.of_work(now):
+        if finding.level == findings.Level.WARNING:
+            yield Failure(finding.text, finding.model or (JobRun if "job" in finding.values else None))
+
+
+def _letters(board: Board, smallest: int | None) -> Iterator[Failure]:
+    failed = OutgoingMessage.State.FAILED
+    if count := board.one("letters", failed):
+        text = _("Letters that could not be delivered: %(count)s") % {"count": told(count, smallest)}
+        yield Failure(text, OutgoingMessage, f"?state__exact={failed}")

@@ -1,0 +1,646 @@
+"""The page Today: what it counts is what is there, what it offers may be done, and nobody sees more than they may.
+
+Guarded lines broken and seen to fail. In registry/work.py: people's work shown without an appointment, the permission of
+`seen_by` and of `is_offered`, the second person, `<=` in `is_overdue`. In registry/figures.py: the hiding in `shown` and
+in `told`, the legal ground in "live", the lower end of a group of days, the horizon of the data due. In
+registry/admin/today.py: the months beside the live consents, appointment and permission of `read`, who sees the steps
+and what failed. In registry/banners.py: whose appointment, who hears of openings, who hears of a waiting purge. In
+registry/checklist.py: appointment and role of the two people, the mail server. In consent/today.py: the time zone."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from consent import decisions
+from consent.decisions import desk
+from registry import (
+    banners,
+    charts,
+    checklist,
+    demands,
+    disclosure,
+    failures,
+    figures,
+    first_login,
+    jobs,
+    ledger,
+    roles,
+    rules,
+    tasks,
+    work,
+)
+from registry.admin.today import deadline_of
+from registry.figures import Board
+from registry.models import (
+    Appointment,
+    AuditVerification,
+    Authenticator,
+    DataExport,
+    DataSubject,
+    DatumTerm,
+    ErasureCertificate,
+    Figure,
+    JobRun,
+    LedgerQueue,
+    LegalGround,
+    Operator,
+    OutgoingMessage,
+    ProcessingPurpose,
+    PurgePreview,
+    PurgeRun,
+    StaffMember,
+)
+from registry.simulating import Proposal
+from tests.factories import DAY, MOMENT, block, enter, hold, keep_until, person, purpose, question, staff
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def page(today):
+    """The page as somebody sees it, after everything was counted."""
+
+    def opened(member, query=""):
+        figures.count(today)
+        client = Client()
+        enter(client, member)
+        answer = client.get(reverse("admin:index") + query)
+        assert answer.status_code == 200
+        return answer
+
+    return opened
+
+
+def in_role(name, *, appointed=True):
+    member = staff(name.lower(), appointed=appointed, superuser=False)
+    roles.apply(timezone.now())
+    member.groups.add(Group.objects.get(name=name))
+    return StaffMember.objects.get(pk=member.pk)
+
+
+def counted(name, now=MOMENT):
+    figures.count(now)
+    return figures.read().of(name)
+
+
+def demanded(now, by=None):
+    """A demanded erasure that is not done: a hold stands on it."""
+    subject = person("site-news", phone="87015551234", now=now)
+    hold(subject)
+    by = by or staff("who-demands")
+    return demands.demand(subject, ground=LegalGround.objects.all()[0], reason="asked", by=by, now=now)
+
+
+def preview(**fields):
+    return PurgePreview.objects.create(
+        **{"taken_at": MOMENT, "as_of": MOMENT, "state": "waiting", "reasons": "people", "subjects": 3, "data": 4}
+        | fields
+    )
+
+
+def proposed(by, now):
+    present = purpose()
+    fields = ("clock", "term_unit", "ends_on", "outcome")
+    rule = {field: getattr(present, field) for field in fields} | {"term_value": 12}
+    proposal = Proposal(present, categories=tuple(present.categories.values_list("pk", flat=True)), **rule)
+    return rules.propose(proposal, by=by, reason="too long", now=now)
+
+
+def entered(by, now, email="desk@example.kz"):
+    return desk.enter({"email": email}, [purpose()], way="telephone", language="kk", by=by, now=now)
+
+
+def asked_for_list(by, now):
+    return DataExport.objects.create(
+        kind="plain", purpose=purpose(), reason="post", state="waiting", people=30, requested_by=by, requested_at=now
+    )
+
+
+# figures
+
+
+def test_live_consents_are_what_the_gate_lets_through():
+    kept, withdrawn, blocked = (person("site-news", "feedback") for _ in range(3))
+    question(email="not-confirmed@example.kz")
+    assert counted("live") == {"": 6}
+    decisions.withdraw(withdrawn, purpose("feedback"), now=MOMENT, channel="link")
+    block(blocked)
+    keep_until(kept, MOMENT)
+    assert counted("live") == {"": 2}
+
+
+def test_people_are_counted_until_they_are_erased():
+    one, _other = person(), person()
+    assert counted("people") == {"": 2}
+    DataSubject.objects.filter(pk=one.pk).update(status="erased")
+    assert counted("people") == {"": 1}
+
+
+def test_months_begin_at_local_midnight_and_there_are_twelve():
+    midnight = datetime(2026, 10, 31, 19, tzinfo=UTC)  # in Almaty it is 1 November
+    person(now=midnight)
+    person(now=midnight - timedelta(minutes=1))
+    person("site-news", "feedback", now=datetime(2025, 12, 1, tzinfo=UTC))
+    person(now=datetime(2025, 11, 30, 18, tzinfo=UTC))
+    given = counted("given")
+    assert len(given) == 12 and min(given) == "2025-12" and max(given) == "2026-11"
+    assert {month: value for month, value in given.items() if value} == {"2026-11": 1, "2026-10": 1, "2025-12": 2}
+
+
+def test_withdrawals_are_counted_in_the_month_of_the_act():
+    subject = person("site-news", "feedback", now=MOMENT - 60 * DAY)
+    decisions.withdraw(subject, None, now=MOMENT, channel="link")
+    assert counted("withdrawn")["2026-11"] == 2 and sum(counted("withdrawn").values()) == 2
+    assert counted("given")["2026-09"] == 2
+
+
+def test_data_due_are_what_the_definition_of_due_says_about_everybody():
+    for days in (-1, 0, 1, 30, 31, 60, 61, 90, 91):
+        keep_until(person(phone="87015551234" if days == 30 else None, now=MOMENT - 2 * DAY), MOMENT + days * DAY)
+    held, blocked = person(), person()
+    keep_until(held, MOMENT + DAY)
+    hold(held)
+    keep_until(blocked, MOMENT + DAY)
+    block(blocked)
+    ends = [term.until - MOMENT for term in DatumTerm.objects.exclude(until=None)]
+    groups = {"overdue": (-999, 0), "30": (0, 30), "60": (30, 60), "90": (60, 90)}
+    expected = {name: sum(after * DAY < end <= until * DAY for end in ends) for name, (after, until) in groups.items()}
+    assert counted("due") == expected
+    assert sum(expected.values()) < len(ends) and all(expected.values())
+
+
+def test_demanded_erasures_are_counted_by_what_is_left_of_their_term():
+    certificate = demanded(MOMENT)
+    for left, group in (
+        (21 * DAY, "later"),
+        (DAY + HOUR, "later"),
+        (DAY, "soon"),
+        (HOUR, "soon"),
+        (0 * DAY, "overdue"),
+    ):
+        ErasureCertificate.objects.filter(pk=certificate.pk).update(demanded_at=MOMENT + left - 21 * DAY)
+        assert counted("erasures") == {"overdue": 0, "soon": 0, "later": 0, group: 1}
+
+
+def test_counting_again_replaces_everything_and_says_when():
+    Figure.objects.create(name="gone", group="x", value=3, counted_at=MOMENT - DAY)
+    figures.count(MOMENT - HOUR)
+    figures.count(MOMENT)
+    assert "gone" not in figures.read().groups and figures.read().counted_at == MOMENT
+    assert Figure.objects.filter(name="people").count() == 1
+
+
+def test_the_job_counts_and_a_new_registry_is_counted_at_once():
+    assert figures.count_first(MOMENT) > 0
+    assert figures.count_first(MOMENT + HOUR) == 0
+    tasks.count_figures()
+    assert JobRun.objects.get(name="count_figures").succeeded_at
+    assert figures.read().counted_at > MOMENT
+
+
+# small groups of people
+
+
+@pytest.mark.parametrize(
+    ("values", "seen", "total"),
+    [
+        ({"a": 7, "b": 9}, {"a": 7, "b": 9}, 16),
+        ({"a": 4, "b": 9}, {"a": None, "b": 9}, None),
+        ({"a": 0, "b": 5}, {"a": 0, "b": 5}, 5),
+        ({"a": 1, "b": 1, "c": 9}, {"a": None, "b": None, "c": 9}, None),
+        ({}, {}, 0),
+    ],
+)
+def test_few_people_are_hidden_and_no_total_brings_them_back(values, seen, total):
+    assert figures.shown(values, 5) == (seen, total)
+    assert figures.shown(values, None) == (values, sum(values.values()))
+
+
+@pytest.mark.parametrize(
+    ("appointed", "role", "sees"),
+    [(True, "Officer", True), (True, "Auditor", True), (False, "Officer", False), (True, "Administrator", False)],
+)
+def test_small_numbers_are_shown_to_those_who_may_see_people(page, today, appointed, role, sees):
+    for _ in range(3):
+        keep_until(person(now=today), today + DAY)
+    answer = page(in_role(role, appointed=appointed))
+    newest = answer.context["months"].rows[0][1]
+    tiles = [tile.number for tile in answer.context["tiles"]]
+    assert newest == (["3", "0"] if sees else ["< 5", "0"])
+    assert tiles[2:] == (["3", "3"] if sees else ["-", "-"])
+    assert (">3<" in answer.content.decode()) is sees
+
+
+def test_many_people_are_shown_to_everybody(page, today):
+    for _ in range(5):
+        person(now=today)
+    answer = page(staff("outsider", appointed=False, superuser=False))
+    assert answer.context["months"].rows[0][1] == ["5", "0"]
+    assert answer.context["tiles"][2].number == "5"
+
+
+def test_one_hidden_month_hides_the_number_of_live_consents(page, today):
+    for at in [today] * 6 + [today - 40 * DAY] * 2:
+        person(now=at)
+    assert page(staff()).context["tiles"][2].number == "8"
+    blind = page(staff("outsider", appointed=False, superuser=False))
+    assert blind.context["tiles"][2].number == "-"
+    assert sorted(cells[0] for _month, cells in blind.context["months"].rows if cells[0] != "0") == ["6", "< 5"]
+
+
+# the work queue
+
+
+@pytest.fixture
+def all_work(today):
+    """One of each kind, asked for by people who are not tested."""
+    clerk = staff("clerk")
+    certificate = demanded(today, by=clerk)
+    preview(as_of=today)
+    proposed(clerk, today)
+    entered(clerk, today)
+    asked_for_list(clerk, today)
+    return certificate
+
+
+def offered(answer):
+    return {str(line.item.kind.name) for line in answer.context["lines"] if line.item.is_offered}
+
+
+EVERYTHING = {
+    "Erasure on demand", "Approve a purge", "Approve a retention rule", "Approve a list of people",
+    "Check a consent from the desk",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("role", "appointed", "kinds"),
+    [
+        ("Officer", True, EVERYTHING),
+        ("Officer", False, {"Approve a retention rule"}),
+        ("Operator", True, {"Check a consent from the desk"}),
+        ("Operator", False, set()),
+        ("Auditor", True, set()),
+        ("Integrator", True, set()),
+        ("Administrator", True, set()),
+    ],
+)
+def test_what_waits_is_shown_to_whoever_may_do_it(page, all_work, role, appointed, kinds):
+    answer = page(in_role(role, appointed=appointed))
+    with translation.override("en"):  # the page has spoken Kazakh
+        assert offered(answer) == kinds
+    body = answer.content.decode()
+    assert (all_work.subject.reference in body) is ("Erasure on demand" in kinds)
+    assert ("DS-" in body) is bool(kinds & {"Erasure on demand", "Check a consent from the desk"})
+
+
+def test_whoever_asked_does_not_decide_and_sees_where_it_stands(page, today):
+    officer, second = in_role("Officer"), staff("second")
+    proposed(officer, today)
+    preview(requested_by=officer)
+    asked_for_list(officer, today)
+    entered(officer, today)
+    assert len(page(second).context["lines"]) == 4
+    assert page(officer).context["lines"] == []
+    mine = page(officer, "?q=mine").context["lines"]
+    assert len(mine) == 4 and all(line.waits for line in mine)
+
+
+def test_a_clerk_who_only_asks_sees_his_own_and_nobody_elses(today):
+    clerk = in_role("Operator")
+    asked_for_list(clerk, today)
+    asked_for_list(staff("second"), today)
+    items = [
+        item
+        for item in work.waiting(clerk, today, sees_people=True).items
+        if item.kind.asked_with == "registry.export_plain"
+    ]
+    assert [item.asked_by for item in items] == [clerk] and not items[0].is_offered
+
+
+def test_asking_is_no_permission_to_do_even_where_one_person_is_enough(today, monkeypatch):
+    clerk = in_role("Operator")
+    asked_for_list(clerk, today)
+    (lists,) = (kind for kind in work.kinds if kind.permission == "registry.approve_dataexport")
+    monkeypatch.setattr(work, "kinds", [replace(lists, needs_second=False)])
+    (item,) = work.waiting(clerk, today, sees_people=True).items
+    assert item.is_mine and not item.is_offered
+
+
+def test_the_earliest_deadline_comes_first_and_what_has_none_comes_last(today):
+    proposed(staff("clerk"), today)
+    late = preview(as_of=today - 2 * DAY)
+    soon = preview(as_of=today, subjects=1)
+    rows = [item.row for item in work.waiting(staff(), today, sees_people=True).items]
+    assert rows[:2] == [late, soon] and rows[2].purpose == purpose()
+
+
+@pytest.mark.parametrize(
+    ("left", "tabs"),
+    [(-HOUR, "overdue"), (0 * HOUR, "overdue"), (timedelta(seconds=1), "today"), (DAY, "today"), (25 * HOUR, "")],
+)
+def test_tabs_cut_the_queue_by_deadline(left, tabs):
+    preview(as_of=MOMENT - work.DESTRUCTION_TERM + left)
+    queue = work.waiting(staff(), MOMENT, sees_people=True)
+    found = [tab for tab in ("overdue", "today") if work.in_tab(queue, tab, MOMENT)]
+    assert found == ([tabs] if tabs else [])
+    assert work.in_tab(queue, "unassigned", MOMENT) == work.in_tab(queue, "all", MOMENT) == queue.items
+
+
+@pytest.mark.parametrize(
+    ("left", "level", "words"),
+    [
+        (-50 * HOUR, "bad", "overdue 2 d"),
+        (-5 * HOUR, "bad", "overdue 5 h"),
+        (3 * HOUR, "soon", "3 h left"),
+        (timedelta(minutes=20), "soon", "less than an hour left"),
+        (48 * HOUR, "", "24.11.2026"),
+    ],
+)
+def test_a_deadline_is_said_in_words_with_its_level(left, level, words):
+    with translation.override("en"):
+        assert deadline_of(MOMENT + left, MOMENT) == (level, words)
+    assert deadline_of(None, MOMENT) == ("", "")
+
+
+def test_twenty_rows_are_shown_and_the_rest_is_counted(page, today):
+    for number in range(23):
+        ErasureCertificate.objects.create(
+            subject=DataSubject.objects.create(language="kk", created_at=today),
+            ground=LegalGround.objects.all()[0], reason="asked", demanded_at=today - number * HOUR,
+        )  # fmt: skip
+    answer = page(staff())
+    assert len(answer.context["lines"]) == 20 and answer.context["more"] == 3
+    assert dict((name, count) for name, _label, count in answer.context["tabs"])["all"] == "23"
+
+
+def test_a_tab_there_is_not_is_the_first_one(page):
+    assert page(staff(), "?q=<script>").context["tab"] == "all"
+
+
+# the checklist
+
+
+def is_done(code, now=MOMENT):
+    figures.count(now)
+    return {one.step.code: one.is_done for one in checklist.look(now, figures.read())}[code]
+
+
+def test_the_operator_is_ticked_when_nothing_is_empty():
+    assert not is_done("operator") and not is_done("responsible")
+    places = {"address_kk": "Астана", "address_ru": "Астана", "address_en": "Astana"}
+    Operator.objects.update(responsible_person="Officer", **places)
+    assert is_done("operator") and is_done("responsible")
+    Operator.objects.update(address_en="", responsible_person="")
+    assert not is_done("operator") and not is_done("responsible")
+
+
+def test_purposes_are_ticked_while_none_leaves_anything_open():
+    assert is_done("purposes") and is_done("policy")
+    purpose().categories.clear()
+    assert not is_done("purposes")
+    ProcessingPurpose.objects.update(is_public=False)
+    assert not is_done("purposes")
+
+
+def test_two_people_need_appointment_role_and_second_factor():
+    one, other = staff("one"), in_role("Officer")
+    for member in (one, other):
+        assert not is_done("people")
+        Authenticator.objects.create(person=member, wrapped=b"x", added_at=MOMENT, confirmed_at=MOMENT)
+    assert is_done("people")
+    other.groups.clear()
+    assert not is_done("people")
+    type(other).objects.filter(pk=other.pk).update(is_superuser=True)
+    assert is_done("people")
+    Appointment.objects.filter(person=one).update(revoked_on=date(2026, 11, 1))
+    assert not is_done("people")
+
+
+def test_the_appointment_for_setting_up_is_to_be_replaced(settings, tmp_path):
+    settings.HOME = tmp_path
+    first_login.create_first_administrator(MOMENT)
+    assert not is_done("appointment")
+    Appointment.objects.update(revoked_on=date(2026, 11, 22))
+    assert is_done("appointment")
+
+
+def test_a_letter_counts_when_a_mail_server_sent_it(settings):
+    person()
+    OutgoingMessage.objects.update(state="sent")
+    assert OutgoingMessage.objects.exists()
+    settings.EMAIL_BACKEND = "config.mail_folder.EmailBackend"
+    assert not is_done("letters")
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    assert is_done("letters")
+    OutgoingMessage.objects.update(state="failed")
+    assert not is_done("letters")
+
+
+def test_phones_need_a_gateway_only_where_a_number_is_asked_for(settings):
+    settings.SMS_URL = "https://sms.example.kz"
+    assert is_done("phones")
+    settings.SMS_URL = ""
+    assert not is_done("phones")
+    ProcessingPurpose.objects.filter(categories__kind="phone").update(is_public=False)
+    assert is_done("phones")
+
+
+def test_the_ledger_is_ticked_while_its_file_is_there(settings):
+    assert not is_done("ledger")
+    ledger.write(MOMENT)
+    assert is_done("ledger")
+    settings.LEDGER_FILE.unlink()
+    assert not is_done("ledger")
+
+
+def test_the_purge_is_ticked_while_it_runs_in_time():
+    assert not is_done("purge")
+    run = {"name": "purge", "started_at": MOMENT, "finished_at": MOMENT, "succeeded_at": MOMENT}
+    JobRun.objects.create(**run)
+    assert is_done("purge", MOMENT + jobs.LATE_AFTER["purge"])
+    assert not is_done("purge", MOMENT + jobs.LATE_AFTER["purge"] + timedelta(seconds=1))
+
+
+def test_the_audit_is_ticked_while_checkpoints_are_written(settings, tmp_path):
+    settings.CHECKPOINTS_FILE = tmp_path / "checkpoints.jsonl"
+    JobRun.objects.create(name="seal_audit", started_at=MOMENT, finished_at=MOMENT, succeeded_at=MOMENT)
+    assert not is_done("checkpoint")
+    settings.CHECKPOINTS_FILE.write_text("{}\n")
+    assert is_done("checkpoint", MOMENT + DAY)
+    assert not is_done("checkpoint", MOMENT + DAY + timedelta(seconds=1))
+
+
+def test_the_checklist_is_for_those_who_can_do_something_and_shrinks_when_done(page, monkeypatch):
+    assert page(in_role("Administrator")).context["steps"]
+    assert not page(in_role("Operator")).context["steps"]
+    assert 'id="setup"' in page(staff()).content.decode()
+    done = checklist.Step("one", "one", None, lambda now, board: True)
+    monkeypatch.setattr(checklist, "steps", [done])
+    assert 'id="setup"' not in page(StaffMember.objects.get(username="officer")).content.decode()
+
+
+# banners and what failed
+
+
+def texts(reader, now=MOMENT, sees_people=True):
+    with translation.override("en"):
+        return [line.text for line in banners.find(reader, now, sees_people=sees_people)]
+
+
+def test_a_late_purge_is_said_to_everybody():
+    clerk = staff("clerk", superuser=False)
+    JobRun.objects.create(name="purge", started_at=MOMENT, finished_at=MOMENT, succeeded_at=MOMENT - 26 * HOUR)
+    assert texts(clerk) == []
+    assert "did not run in time" in texts(clerk, MOMENT + HOUR)[0]
+
+
+def test_an_ending_appointment_is_said_to_its_person_and_to_who_manages_them():
+    clerk, other, manager = staff("clerk", superuser=False), staff("other", superuser=False), staff("manager")
+    ends = Appointment.objects.filter(person=clerk)
+    ends.update(valid_until=date(2026, 12, 7))
+    assert texts(clerk) == texts(manager) == []
+    ends.update(valid_until=date(2026, 12, 6))
+    assert "06.12.2026" in texts(clerk)[0] and "clerk" in texts(manager)[0]
+    assert texts(other) == []
+
+
+def test_the_appointment_for_setting_up_is_said_from_its_first_day(settings, tmp_path):
+    settings.HOME = tmp_path
+    first_login.create_first_administrator(MOMENT)
+    (line,) = texts(StaffMember.objects.get())
+    assert "Replace it by an order" in line and "22.12.2026" in line
+
+
+def test_unusual_openings_are_said_to_those_who_read_the_audit(monkeypatch):
+    opened = disclosure.Alarm(staff("curious"), 40, 1.0)
+    monkeypatch.setattr(disclosure, "alarms", lambda now: [opened])
+    assert "curious, 40" in texts(in_role("Officer"))[0]
+    assert texts(in_role("Operator")) == []
+
+
+def test_a_waiting_purge_is_said_to_those_who_may_see_it():
+    preview()
+    auditor = in_role("Auditor")
+    assert "data: 4, people: 3" in texts(auditor)[0]
+    assert texts(auditor, sees_people=False) == texts(in_role("Administrator")) == []
+
+
+def failing(smallest=None, now=MOMENT):
+    with translation.override("en"):
+        figures.count(now)
+        return [one.text for one in failures.find(now, figures.read(), smallest)]
+
+
+def test_failed_letters_and_remains_are_counted_and_few_are_hidden():
+    assert failing() == []
+    demanded(MOMENT)
+    OutgoingMessage.objects.filter(pk=OutgoingMessage.objects.latest("pk").pk).update(state="failed")
+    ErasureCertificate.objects.update(remains=2)
+    assert failing() == ["Erasures after which something was found: 1", "Letters that could not be delivered: 1"]
+    assert all(text.endswith("< 5") for text in failing(smallest=5))
+
+
+def test_what_is_late_is_said_by_the_rules_of_the_findings():
+    LedgerQueue.objects.create(kind="erased", numbers=[1], at=MOMENT - HOUR)
+    JobRun.objects.create(name="send_mail", started_at=MOMENT, finished_at=MOMENT, succeeded_at=MOMENT - HOUR)
+    assert len(failing()) == 2 and any("send_mail" in text for text in failing())
+
+
+def test_a_broken_audit_comes_first():
+    AuditVerification.objects.create(started_at=MOMENT, finished_at=MOMENT, outcome="missing", first_bad=7)
+    assert failing()[0].startswith("The audit is not what was sealed")
+
+
+def test_what_failed_is_for_those_who_see_the_workings(page):
+    assert page(in_role("Integrator")).context["failures"] == []
+    assert page(in_role("Operator")).context["failures"] is None
+
+
+# the page as a whole
+
+
+def test_an_empty_registry_teaches_what_will_stand_here(page):
+    body = page(staff()).content.decode()
+    assert body.count('<svg class="chart"') == 0 and 'class="empty"' in body
+
+
+def test_nothing_is_invented_before_the_first_count(client):
+    Figure.objects.all().delete()
+    enter(client, staff())
+    answer = client.get(reverse("admin:index"))
+    assert [tile.number for tile in answer.context["tiles"][2:]] == ["-", "-"]
+    assert answer.context["counted_at"] is None and answer.context["months"] is None
+
+
+def test_the_page_costs_the_same_with_more_of_everything(client, today, all_work):
+    enter(client, staff())
+    figures.count(today)
+    client.get("/admin/")
+    with CaptureQueriesContext(connection) as before:
+        client.get("/admin/")
+    for number in range(4):
+        demanded(today, by=StaffMember.objects.get(username="clerk"))
+        entered(StaffMember.objects.get(username="clerk"), today, f"desk{number}@example.kz")
+        preview(as_of=today)
+        PurgeRun.objects.create(started_at=today, as_of=today)
+    figures.count(today)
+    client.get("/admin/")  # the process looks after its ledger anew
+    with CaptureQueriesContext(connection) as after:
+        assert len(client.get("/admin/").context["lines"]) > 10
+    assert len(after) == len(before)
+
+
+def test_the_last_purges_hide_few_people_too(page, today):
+    PurgeRun.objects.create(started_at=today, as_of=today, finished_at=today, subjects=3, data=12)
+    assert page(staff("second")).context["runs"][0]["people"] == "3"
+    runs = page(in_role("Officer", appointed=False)).context["runs"]
+    assert (runs[0]["people"], runs[0]["data"]) == ("< 5", "12")
+
+
+def test_looking_changes_nothing(page, today, all_work):
+    before = StaffMember.objects.count(), PurgePreview.objects.count(), AuditVerification.objects.count()
+    client = page(staff()).client
+    assert client.head("/admin/").status_code == 200
+    assert before == (StaffMember.objects.count() - 1, PurgePreview.objects.count(), AuditVerification.objects.count())
+
+
+# geometry
+
+
+def test_the_longest_bar_fills_the_width_and_the_smallest_is_seen():
+    drawn = charts.bars(
+        [(name, [charts.Value(amount, "", "c1")]) for name, amount in (("a", 1000), ("b", 500), ("c", 1), ("d", 0))]
+    )
+    full = charts.WIDTH - charts.LABEL - charts.NUMBER
+    assert [row.bars[0].width for row in drawn.rows] == [full, full // 2, 2, 0]
+    assert drawn.rows[-1].bars[0].y + charts.BAR == drawn.height
+
+
+def test_a_hidden_number_has_no_length():
+    drawn = charts.bars([("a", [charts.Value(None, "< 5", "c1"), charts.Value(9, "9", "c2")])])
+    assert [bar.width for bar in drawn.rows[0].bars] == [0, charts.WIDTH - charts.LABEL - charts.NUMBER]
+    assert charts.stacked([charts.Value(None, "< 5", "bad")]).rows[0].bars == []
+
+
+def test_a_stacked_bar_is_divided_by_its_parts():
+    bars = charts.stacked([charts.Value(amount, str(amount), "c1") for amount in (1, 0, 3)]).rows[0].bars
+    assert [(bar.x, bar.width) for bar in bars] == [(0, 73), (75, 223)]
+    assert charts.stacked([]).rows[0].bars == [] and charts.bars([]).height == 0
+
+
+def test_a_figure_nobody_counted_is_zero():
+    assert Board().one("live") == 0 and Board().of("due") == {}
