@@ -15,12 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from consent import campaigns
+from consent import admin_subject, campaigns
 from consent.admin_desk import ConfirmationAdmin
 from consent.models import Campaign, Confirmation, ConsentRecord, PolicyVersion, Wording
 from consent.policy import publish
 from consent.tasks import wake_campaigns
 from registry.admin.base import ConfigurationAdmin, EvidenceAdmin, PeopleAdmin, refuse_without, staff_member
+from registry.admin.by_person import ByPerson
 from registry.models import ProcessingPurpose
 
 
@@ -134,14 +135,28 @@ def named(wider: Mapping[str, Any]) -> list[tuple[ProcessingPurpose, list[str], 
     return [(one, campaigns.told(wider[one.code]), wider[one.code]["people"]) for one in purposes]
 
 
+class OnPaper(admin.SimpleListFilter):
+    """The channels that few acts come through; the others would be read through."""
+
+    title = gettext_lazy("entered by staff")
+    parameter_name = "channel"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(one.value, one.label) for one in (ConsentRecord.Channel.PAPER, ConsentRecord.Channel.TELEPHONE)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ConsentRecord]) -> QuerySet[ConsentRecord]:
+        return queryset.filter(channel=self.value()) if self.value() else queryset
+
+
 @admin.register(ConsentRecord)
 class ConsentRecordAdmin(PeopleAdmin):
     list_display = ["at", "subject", "purpose", "act", "channel", "language", "wording"]
-    list_filter = ["act", "channel", "purpose"]
+    list_filter = ["act", OnPaper, "purpose", ByPerson]
     list_select_related = ["subject", "purpose", "wording"]
 
 
 admin.site.register(Confirmation, ConfirmationAdmin)
+admin_subject.add()
 
 
 @admin.register(Wording)

@@ -23,6 +23,7 @@ from consent.decisions import Outcome, desk, state_of
 from consent.forms import LONGEST, ConsentForm
 from consent.models import Confirmation, Wording
 from registry.admin.base import PeopleAdmin, refuse_unappointed, staff_member
+from registry.admin.by_person import ByPerson
 from registry.admin.forms import ReasonForm
 from registry.disclosure import masked
 from registry.models import DataCategory, PersonalDatum, StaffMember
@@ -92,7 +93,7 @@ class ConfirmationAdmin(PeopleAdmin):
     list_display = [
         "__str__", "subject", "way", "asked_at", "expires_at", "answer", "answered_at", "entered_by", "checked_by",
     ]  # fmt: skip
-    list_filter = [WaitsForCheck, "answer", "way"]
+    list_filter = [WaitsForCheck, ByPerson]
     list_select_related = ["subject", "entered_by", "checked_by"]
     change_list_template = "admin/consent/confirmations.html"
 

@@ -1,0 +1,79 @@
+"""`./run bench console [--size small|full]`: the console's pages among few people and among millions.
+
+A member of the staff opens Today, the list of people (plain, filtered), looks for one by e-mail, opens the page about
+them, and reads the audit (plain, filtered), in a process of its own as the application's role. The newest people were
+made by the operations themselves, the others are copies of the first. No page may take longer for more people.
+"""
+
+import argparse
+import sys
+from statistics import median
+from typing import Any
+
+from benchmarks.support import crowd
+from benchmarks.support.children import Child
+from benchmarks.support.databases import Server
+from benchmarks.support.figures import Figure, judge, print_table
+from benchmarks.support.terminal import say
+
+SIZES = {"small": ((2_000, 20_000), False), "full": ((10_000, 1_000_000, 3_000_000), True)}
+ROUNDS = 3
+# Some are blocked, so that the filter finds few among many.
+BLOCKED = "UPDATE registry_datasubject SET status = 'blocked' WHERE mod(id / 100, 500) = 3"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./run bench console", description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="small")
+    sizes, has_steady_times = SIZES[parser.parse_args().size]
+    server = Server()
+    say("migrate")
+    server.migrate()
+    seen = {people: _measure(server, people) for people in sizes}
+    print_table(_heads(sizes), [_row(page, seen) for page in seen[sizes[0]]])
+    return judge(_figures(seen, has_steady_times))
+
+
+def _measure(server: Server, people: int) -> dict[str, dict[str, float]]:
+    say(f"{people:,} people")
+    name = f"bench_console_{people}"
+    with server.database(name, server.empty) as database:
+        crowd.fill(server, database, people)
+        with server.as_owner(database) as connection:
+            connection.execute(BLOCKED)
+            connection.execute("VACUUM (ANALYZE) registry_datasubject")
+        rounds = []
+        for number in range(ROUNDS):
+            clerk = Child("benchmarks.support.clerk", server.environment(database), str(number))
+            clerk.tell("go")
+            rounds.append(clerk.answer())
+        return {page: _middle(page, rounds) for page in rounds[0]}
+
+
+def _middle(page: str, rounds: list[dict[str, Any]]) -> dict[str, float]:
+    return {figure: median(one[page][figure] for one in rounds) for figure in ("ms", "queries")}
+
+
+def _heads(sizes: tuple[int, ...]) -> list[str]:
+    return ["page", *(f"{people:,}: {unit}" for people in sizes for unit in ("ms", "queries")), "ratio"]
+
+
+def _row(page: str, seen: dict[int, Any]) -> list[str]:
+    cells = [cell for one in seen.values() for cell in (f"{one[page]['ms']:.1f}", f"{one[page]['queries']:.0f}")]
+    return [page, *cells, f"{_ratio(page, seen):.2f}"]
+
+
+def _ratio(page: str, seen: dict[int, Any]) -> float:
+    few, *_, many = seen.values()
+    return float(many[page]["ms"] / few[page]["ms"])
+
+
+def _figures(seen: dict[int, Any], timed: bool) -> list[Figure]:
+    few, *_, many = seen.values()
+    times = [Figure(f"{page}-many-to-few", _ratio(page, seen), "<", 1.3, timed) for page in few]
+    more = [Figure(f"{page}-queries-more", many[page]["queries"] - few[page]["queries"], "<=", 0) for page in few]
+    return times + more
+
+
+if __name__ == "__main__":
+    sys.exit(main())
