@@ -21,10 +21,16 @@ LATE_AFTER = {
     "self_retention": timedelta(hours=26),
     "expire_unconfirmed": timedelta(hours=3),
     "finish_erasures": timedelta(hours=1),
+    "alarms": timedelta(hours=1),
     "ask_anew": timedelta(minutes=15),
+    "exports": timedelta(minutes=15),
     "send_mail": timedelta(minutes=15),
     "send_links": timedelta(minutes=15),
     "write_ledger": timedelta(minutes=15),
+    "seal_audit": timedelta(hours=1),
+    "verify_audit": timedelta(hours=26),
+    "mail_checkpoint": timedelta(hours=26),
+    "count_figures": timedelta(hours=1),
 }
 
 
@@ -57,6 +63,10 @@ def _run(name: str, work: Callable[[datetime], object]) -> None:
         raise
     done = timezone.now()
     JobRun.objects.filter(name=name).update(finished_at=done, succeeded_at=done, outcome=str(outcome)[:200])
+
+
+def has_succeeded(name: str, since: datetime) -> bool:
+    return JobRun.objects.filter(name=name, succeeded_at__gte=since).exists()
 
 
 def late_jobs(now: datetime) -> list[str]:

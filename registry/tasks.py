@@ -5,10 +5,24 @@ from datetime import datetime
 from typing import Any
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from registry import approving, demands, jobs, ledger, mail, processing, rules, traces
+from registry import (
+    alarming,
+    approving,
+    demands,
+    exporting,
+    figures,
+    jobs,
+    ledger,
+    mail,
+    processing,
+    rules,
+    seals,
+    traces,
+)
 from registry.chain import LedgerError
 
 logger = logging.getLogger(__name__)
@@ -60,6 +74,11 @@ def finish_erasures() -> None:
 
 
 @shared_task
+def count_figures() -> None:
+    jobs.run_job("count_figures", lambda now: f"{figures.count(now)} numbers")
+
+
+@shared_task
 def write_ledger() -> None:
     jobs.run_job("write_ledger", _write_ledger)
 
@@ -71,6 +90,70 @@ def _write_ledger(now: datetime) -> str:
     except LedgerError as error:
         logger.error("%s; what was erased waits in the database", error)
         raise
+
+
+@shared_task
+def exports() -> None:
+    """Every minute and when a list was asked for or approved."""
+    jobs.run_job("exports", _exports)
+
+
+def _exports(now: datetime) -> str:
+    gone = exporting.destroy_over(now)
+    return f"{gone} destroyed, {exporting.build_waiting(clock=timezone.now)} built"
+
+
+@shared_task
+def alarms() -> None:
+    jobs.run_job("alarms", lambda now: f"{alarming.tell_officers(now)} alarms mailed")
+
+
+def wake_exports() -> None:
+    """Tells a worker that a list is to be built. A dead broker costs a minute."""
+    wake(exports)
+
+
+@shared_task
+def seal_audit() -> None:
+    jobs.run_job("seal_audit", _seal_audit)
+
+
+def _seal_audit(now: datetime) -> str:
+    """The log shows no texts of exceptions, and this one says what to do."""
+    sealed = seals.seal(now)
+    try:
+        return f"{sealed} entries sealed, {seals.write(settings.CHECKPOINTS_FILE)} checkpoints written"
+    except seals.CheckpointError as error:
+        logger.error("%s; the seals stand in the database", error)
+        raise
+
+
+@shared_task
+def mail_checkpoint() -> None:
+    """Asked every hour, goes once a day: a mail server that is down costs an hour."""
+    if not jobs.has_succeeded("mail_checkpoint", since=timezone.localtime().replace(hour=0, minute=0, second=0)):
+        jobs.run_job("mail_checkpoint", lambda now: f"{seals.mail()} sent")
+
+
+@shared_task
+def verify_audit() -> None:
+    jobs.run_job("verify_audit", _verify_audit)
+
+
+def _verify_audit(now: datetime) -> str:
+    try:
+        done = seals.run(now, clock=timezone.now)
+    except seals.CheckpointError as error:
+        logger.error("%s", error)
+        raise
+    if done.outcome != done.Outcome.INTACT:
+        logger.error("AUDIT: %s, entry %s: verification %s", done.outcome, done.first_bad, done.pk)
+    return f"{done.entries} entries, {done.outcome}"
+
+
+def wake_verification() -> None:
+    """Tells a worker that somebody asked for a verification. A dead broker costs a night."""
+    wake(verify_audit)
 
 
 def wake_ledger() -> None:

@@ -26,6 +26,9 @@ from django.utils.translation import gettext_lazy as _
 from registry.deadlines import add_months, end_of_term
 from registry.models import (
     AuditEntry,
+    AuditSeal,
+    AuditVerification,
+    DataExport,
     ErasureCertificate,
     ErasureRecord,
     OutgoingMessage,
@@ -176,9 +179,12 @@ add(
     )
 )
 add(evidence("audit", _("audit"), AuditEntry, "at"))
+add(evidence("audit-seals", _("seals of the audit"), AuditSeal, "sealed_at"))
+add(evidence("audit-verifications", _("verifications of the audit"), AuditVerification, "started_at"))
 add(evidence("proof-of-erasure", _("proof of erasure"), ErasureRecord, "at"))
 add(evidence("purge-runs", _("purge runs"), PurgeRun, "started_at"))
 add(evidence("purge-decisions", _("purge previews and decisions about them"), PurgePreview, "taken_at"))
 add(evidence("rule-decisions", _("changes of retention rules"), RuleChange, "requested_at"))
 add(evidence("erasure-acts", _("erasure certificates"), ErasureCertificate, "demanded_at"))
+add(evidence("exports", _("lists taken out"), DataExport, "requested_at"))  # their files: registry.exporting
 add(histories("history", _("history of settings and decisions")))

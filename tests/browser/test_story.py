@@ -108,11 +108,7 @@ def confirm(person, letter):
 
 
 def reveal_with_reason(clerk) -> DataSubject:
-    staff("clerk")
-    clerk.open("/admin/")
-    clerk.page.fill("#id_username", "clerk")
-    clerk.page.fill("#id_password", "a long pass phrase")
-    clerk.page.click("input[type=submit]")
+    clerk.enter(staff("clerk"))
     clerk.open("/admin/registry/datasubject/")
     row = clerk.page.inner_text("#result_list")
     assert "S•••@example.kz" in row and "+7 701 •••-••-34" in row

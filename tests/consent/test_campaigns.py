@@ -35,7 +35,7 @@ from registry.models import (
 )
 from registry.processing import Scope, may_process
 from tests.consent.test_policy import draft, recipient
-from tests.factories import DAY, EMAIL, PHONE, block, person, purpose, staff
+from tests.factories import DAY, EMAIL, PHONE, block, enter, person, purpose, staff
 
 pytestmark = pytest.mark.django_db
 NEWS, ADVERTISING = "site-news", "advertising"
@@ -468,7 +468,7 @@ def starting(second):
 
 
 def test_the_console_shows_beforehand_who_and_why(client, asked, starting):
-    client.force_login(staff())
+    enter(client, staff())
     client.cookies["language"] = "en"
     page = client.get(starting).content.decode()
     for said in ("Site news", "Third parties: Lab (Kazakhstan)", "Ask 1 person"):
@@ -487,7 +487,7 @@ def test_the_console_shows_beforehand_who_and_why(client, asked, starting):
 
 def test_without_the_permission_nobody_starts_or_stops(client, today, second, starting):
     campaign = start(second, today)
-    client.force_login(member())
+    enter(client, member())
     assert client.get(starting).status_code == client.post(starting, {"mode": "soft"}).status_code == 403
     assert client.post(f"/admin/consent/campaign/{campaign.pk}/stop/").status_code == 403
     shown = client.get(f"/admin/consent/campaign/{campaign.pk}/change/").content.decode()
@@ -496,7 +496,7 @@ def test_without_the_permission_nobody_starts_or_stops(client, today, second, st
 
 
 def test_with_it_the_way_leads_from_the_published_version(client, second, starting, today):
-    client.force_login(member("start_campaign"))
+    enter(client, member("start_campaign"))
     assert starting in client.get(f"/admin/consent/policyversion/{second.pk}/change/").content.decode()
     unpublished = draft(today, number=3)
     assert client.get(f"/admin/consent/campaign/start/{unpublished.pk}/").status_code == 404

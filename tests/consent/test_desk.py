@@ -43,6 +43,7 @@ from registry.models import (
 from registry.processing import may_process
 from registry.sealing import SealError
 from tests.factories import DAY, EMAIL, MOMENT, PHONE, block, person, purpose, question, staff
+from tests.factories import enter as enter_console
 from tests.faults.tables import rows_written
 from tests.traces import dump
 
@@ -548,7 +549,7 @@ def open_in_console(client, datum_id):
 
 
 def test_from_the_paper_to_the_consent_through_the_console(client, clerk, second):
-    client.force_login(clerk)
+    enter_console(client, clerk)
     assert purpose().name_ru in client.get(reverse("admin:desk_enter") + "?language=ru").content.decode()
     answer = send(client)
     entry = Confirmation.objects.get()
@@ -557,7 +558,7 @@ def test_from_the_paper_to_the_consent_through_the_console(client, clerk, second
     own = client.get(entry_page(entry)).content.decode()
     assert 'value="check"' not in own and 'value="refuse"' in own
 
-    client.force_login(second)
+    enter_console(client, second)
     listed = client.get(reverse("admin:consent_confirmation_changelist") + "?check=waiting").content.decode()
     assert entry_page(entry) in listed
     page = client.get(entry_page(entry)).content.decode()
@@ -577,7 +578,7 @@ def test_from_the_paper_to_the_consent_through_the_console(client, clerk, second
 
 def test_a_scan_is_not_opened_without_a_reason_nor_shown_in_a_page(client, clerk):
     entry = enter(clerk)
-    client.force_login(clerk)
+    enter_console(client, clerk)
     address = reverse("admin:reveal", args=[entry.document_id])
     answers = [client.get(address), client.post(address, {"reason": " "}), client.get(entry_page(entry))]
     answers.append(client.get(reverse("admin:registry_datasubject_change", args=[entry.subject_id])))
@@ -588,7 +589,7 @@ def test_a_scan_is_not_opened_without_a_reason_nor_shown_in_a_page(client, clerk
 
 @pytest.mark.parametrize("size", [scans.LARGEST + 1, 3 * 1024 * 1024])
 def test_a_file_that_is_too_large_is_answered_on_the_form(client, clerk, size):
-    client.force_login(clerk)
+    enter_console(client, clerk)
     answer = send(client, scan=PDF.ljust(size, b"x"))
     assert answer.status_code == 200 and list(answer.context["form"].errors) == ["scan"]
     assert not Confirmation.objects.exists() and not DataSubject.objects.exists()
@@ -608,7 +609,7 @@ def test_a_file_that_is_too_large_is_answered_on_the_form(client, clerk, size):
     ],
 )
 def test_what_is_wrong_is_said_on_the_form_and_nothing_is_kept(client, clerk, fields, wrong):
-    client.force_login(clerk)
+    enter_console(client, clerk)
     answer = send(client, **fields)
     assert answer.status_code == 200 and wrong in answer.context["form"].errors
     assert not DataSubject.objects.exists()
@@ -616,7 +617,7 @@ def test_what_is_wrong_is_said_on_the_form_and_nothing_is_kept(client, clerk, fi
 
 def test_ticks_are_kept_as_they_stand_on_the_paper(client, clerk):
     ProcessingPurpose.objects.filter(code__in=["site-news", "feedback"]).update(public_sources="asked")
-    client.force_login(clerk)
+    enter_console(client, clerk)
     send(client, purposes=["site-news", "feedback"], public_sources=["feedback"])
     assert dict(ConsentRecord.objects.values_list("purpose__code", "public_sources")) == {"site-news": False, "feedback": True}
     page = client.get(entry_page(Confirmation.objects.get())).content.decode()
@@ -625,7 +626,7 @@ def test_ticks_are_kept_as_they_stand_on_the_paper(client, clerk):
 
 def test_refusing_in_the_console(client, clerk, second):
     entry = enter(clerk)
-    client.force_login(second)
+    enter_console(client, second)
     decide(client, entry, "refuse")
     assert Confirmation.objects.get().answer == "waiting"
     decide(client, entry, "refuse", reason="another signature")
@@ -634,7 +635,7 @@ def test_refusing_in_the_console(client, clerk, second):
 
 def test_a_link_shows_no_buttons_and_takes_no_decision(client, second):
     asked = question()
-    client.force_login(second)
+    enter_console(client, second)
     assert 'value="check"' not in client.get(entry_page(asked)).content.decode()
     assert decide(client, asked, "check").status_code == 404
     assert Confirmation.objects.get().answer == "waiting"
@@ -651,7 +652,7 @@ CAST = [
 def test_others_are_turned_away_and_it_is_noted(client, clerk, name, codenames, appointed):
     entry = enter(clerk)
     other = allowed("other", *codenames, appointed=appointed)
-    client.force_login(other)
+    enter_console(client, other)
     answers = [
         client.get(reverse("admin:desk_enter")), send(client, email="other@example.kz"),
         decide(client, entry, "check"), decide(client, entry, "refuse", reason="no"),
@@ -663,7 +664,7 @@ def test_others_are_turned_away_and_it_is_noted(client, clerk, name, codenames, 
 
 def test_the_pages_have_nothing_inline(client, clerk, second):
     entry = enter(clerk)
-    client.force_login(second)
+    enter_console(client, second)
     for address in (reverse("admin:desk_enter"), entry_page(entry), reverse("admin:consent_confirmation_changelist")):
         body = client.get(address).content.decode()
         assert not re.search(r'\sstyle="|\son\w+="|<style|<script(?![^>]*\bsrc=)(?![^>]*application/json)', body)
@@ -671,6 +672,6 @@ def test_the_pages_have_nothing_inline(client, clerk, second):
 
 def test_deciding_is_a_post_with_a_known_act(client, clerk, second):
     entry = enter(clerk)
-    client.force_login(second)
+    enter_console(client, second)
     assert client.get(reverse("admin:desk_decide", args=[entry.pk])).status_code == 405
     assert decide(client, entry, "destroy").status_code == 400

@@ -16,7 +16,7 @@ from consent.comparison import compare
 from consent.models import PolicyVersion
 from consent.policy import blocks, publish
 from registry.models import AuditEntry, Operator, ProcessingPurpose, Recipient
-from tests.factories import person, purpose, question, staff
+from tests.factories import enter, person, purpose, question, staff
 
 pytestmark = pytest.mark.django_db
 DISCLOSURES = {"third_parties": "no", "cross_border": "no", "public_sources": "no"}
@@ -106,7 +106,7 @@ def press_publish(client, *versions):
 
 
 def test_the_console_publishes_all_that_was_chosen_or_nothing(client, today):
-    client.force_login(staff())
+    enter(client, staff())
     good, bad = draft(today), draft(today + timedelta(days=1), number=3, text_en=" ")
     answer = press_publish(client, good, bad)
     assert any(message.level_tag == "error" for message in answer.context["messages"])
@@ -119,7 +119,7 @@ def test_the_console_publishes_all_that_was_chosen_or_nothing(client, today):
 def test_publishing_in_the_console_wants_its_permission(client, today):
     member = staff(superuser=False)
     member.user_permissions.add(*Permission.objects.filter(codename__in=["change_policyversion", "view_policyversion"]))
-    client.force_login(member)
+    enter(client, member)
     press_publish(client, draft(today))
     assert PolicyVersion.objects.published().count() == 1
 
@@ -167,7 +167,7 @@ def change_purpose(client, one, **changes):
 
 
 def test_the_form_of_a_public_purpose_names_what_it_leaves_open(client, today):
-    client.force_login(staff())
+    enter(client, staff())
     client.cookies["language"] = "en"
     one, categories = purpose("site-news"), [category.pk for category in purpose("site-news").categories.all()]
     page = change_purpose(client, one, third_parties="asked", public_sources="")
@@ -184,13 +184,13 @@ def test_the_form_of_a_public_purpose_names_what_it_leaves_open(client, today):
 
 
 def test_a_purpose_in_use_is_judged_by_the_data_it_has(client, today):
-    client.force_login(staff())
+    enter(client, staff())
     person("site-news", now=today)
     assert change_purpose(client, purpose("site-news"), name_en="News").status_code == 302
 
 
 def test_what_nobody_is_asked_about_may_leave_everything_open(client):
-    client.force_login(staff())
+    enter(client, staff())
     open_items = {name: "" for name in DISCLOSURES}
     sent = form_of(purpose("feedback"), **open_items)
     sent.pop("is_public")
@@ -199,7 +199,7 @@ def test_what_nobody_is_asked_about_may_leave_everything_open(client):
 
 
 def test_recipients_and_countries_are_entered_in_the_console(client):
-    client.force_login(staff())
+    enter(client, staff())
     names = {"name_kk": "Зертхана", "name_ru": "Лаборатория", "name_en": "Lab"}
     wrong = {"code": "lab", "kind": "partner", **names, "bin": "230440900089", "country": "KZ"}
     assert client.post("/admin/registry/recipient/add/", wrong).status_code == 200

@@ -107,6 +107,8 @@ def restore_here():
     def over(dump):
         name = connections.settings["default"]["NAME"]
         connections["default"].close()
+        with owner_connection() as owner:  # what stands in an empty database: none; they come back with the dump
+            owner.execute("ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM registry_app")
         postgres("pg_restore", "--no-owner", "--clean", "--if-exists", "--exit-on-error", database=name, input=dump)
         recovery.forget()
 

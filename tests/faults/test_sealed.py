@@ -18,10 +18,10 @@ from consent import tasks as consent_tasks
 from registry import tasks
 from registry.disclosure import masked
 from registry.keyring import Sealed, keyring
-from registry.models import AuditEntry, DatumKey, PersonalDatum, SealingKey
+from registry.models import AuditEntry, AuditSeal, DatumKey, PersonalDatum, SealingKey
 from registry.sealing import MasterKeys, SealError, new_master
 from tests.conftest import owner_connection
-from tests.factories import EMAIL, person, question, staff
+from tests.factories import EMAIL, MOMENT, enter, person, question, staff
 from tests.faults.tables import row_counts, rows_written
 
 ignore_static = pytest.mark.filterwarnings("ignore:No directory at")
@@ -65,6 +65,8 @@ def fault(request, settings, tmp_path):
     """Breaks the keys in one way, with people and letters in the registry; returns the paths of live links."""
     asked = question()
     person()  # who has a receipt
+    sealed = {"lines": b"x", "previous": b"0" * 32, "head": b"1" * 32, "sealed_at": MOMENT}
+    AuditSeal.objects.create(first_entry=1, last_entry=1, count=1, **sealed)  # a key nothing was made with is made anew
     paths = [links.confirm_url(asked.pk, "ru"), links.unsubscribe_url(asked.subject_id)]
     break_keys(request.param, settings, tmp_path)
     keyring.cache_clear()
@@ -254,7 +256,7 @@ def damage(kind, datum):
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_the_console_shows_an_error_and_never_a_wrong_value(kind, client):
     datum, other = person(email=EMAIL).data.get(), person(email="somebody.else@example.kz").data.get()
-    client.force_login(staff())
+    enter(client, staff())
     page = reverse("admin:reveal", args=[datum.pk])
     assert EMAIL.replace("E", "e") in client.post(page, {"reason": "letter"}).content.decode()
     damage(kind, datum)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from consent import decisions
 from registry import counts, purging
 from registry.models import KeptCount, Processing
-from tests.factories import DAY, MOMENT, keep_until, person, purpose, question, staff
+from tests.factories import DAY, MOMENT, enter, keep_until, person, purpose, question, staff
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
@@ -178,9 +178,10 @@ def test_the_page_shows_counts_to_who_may_see_them_and_nobody_else(client):
     add(123)
     add(4, language="ru")
     clerk = staff("clerk", appointed=False, superuser=False)
-    client.force_login(clerk)
+    enter(client, clerk)
     assert client.get(reverse("admin:counts")).status_code == 403
     clerk.user_permissions.add(Permission.objects.get(codename="view_keptcount"))
+    enter(client, clerk)
     body = client.get(reverse("admin:counts")).content.decode()
     assert "<td>123</td>" in body and "<td>&lt; 5</td>" in body
     assert "<td>4</td>" not in body and "127" not in body

@@ -14,7 +14,9 @@ from consent import policy
 from consent.models import PolicyVersion
 from registry import holds, purging
 from registry.models import (
+    AccessSettings,
     Appointment,
+    AuditSeal,
     Country,
     DataSubject,
     LegalHold,
@@ -22,8 +24,10 @@ from registry.models import (
     ProcessingPurpose,
     PurgeRun,
     Recipient,
+    ReplyTemplate,
     RetentionSettings,
     SelfRetentionRule,
+    WorkCalendarOverride,
 )  # fmt: skip
 from registry.registration import create_subject
 from tests.conftest import owner_connection
@@ -38,7 +42,8 @@ EVIDENCE = [
     "registry_historicalprocessingpurpose_categories", "registry_historicalprocessing", "registry_historicallegalhold",
     "registry_historicalappointment", "consent_historicalpolicyversion", "registry_historicalretentionsettings",
     "registry_historicalselfretentionrule", "registry_historicalcountry", "registry_historicalrecipient",
-    "registry_historicalprocessingpurpose_recipients", "consent_receipt",
+    "registry_historicalprocessingpurpose_recipients", "consent_receipt", "registry_auditseal",
+    "registry_historicalaccesssettings", "registry_historicalreplytemplate", "registry_historicalworkcalendaroverride",
 ]  # fmt: skip
 NEVER_DELETED = ["registry_datasubject", "registry_staffmember"]
 
@@ -57,6 +62,11 @@ def a_row_everywhere():
     purpose().recipients.add(recipient)
     RetentionSettings.objects.get().save()
     SelfRetentionRule.objects.all()[0].save()
+    AccessSettings.objects.get().save()
+    ReplyTemplate.objects.create(code="hello").save()
+    WorkCalendarOverride.objects.create(day=MOMENT.date(), kind="dayoff", reason="decree")
+    sealed = {"lines": b"x", "previous": b"0" * 32, "head": b"1" * 32, "sealed_at": MOMENT}
+    AuditSeal.objects.create(first_entry=1, last_entry=1, count=1, **sealed)
     keep_until(subject, MOMENT)
     purging.purge(MOMENT)
     for table in EVIDENCE:

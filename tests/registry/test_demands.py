@@ -41,7 +41,7 @@ from registry.models import (
     RetentionDue,
 )
 from registry.processing import may_process, open_processing
-from tests.factories import DAY, EMAIL, MOMENT, PHONE, block, hold, person, purpose, question, staff
+from tests.factories import DAY, EMAIL, MOMENT, PHONE, block, enter, hold, person, purpose, question, staff
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
@@ -328,7 +328,7 @@ def test_a_canary_elsewhere_turns_the_certificate_red(client, subject, ask, offi
     ProcessingPurpose.objects.filter(code="feedback").update(description_kk=f"write to {EMAIL}")
     certificate = finish(ask())
     assert certificate.finished_at and certificate.remains == 1
-    client.force_login(officer)
+    enter(client, officer)
     page = client.get(reverse("admin:registry_erasurecertificate_change", args=[certificate.pk])).content.decode()
     assert "public.registry_processingpurpose.description_kk: 1" in page and 'class="found"' in page
     assert "errornote" in client.get(reverse("admin:registry_erasurecertificate_changelist")).content.decode()
@@ -457,7 +457,7 @@ def form(**more):
 
 def test_the_page_shows_what_goes_and_what_stays_and_changes_nothing(client, today, officer):
     hold(today, datum=today.data.get(category__code="phone"), until=timezone.now() + DAY)
-    client.force_login(officer)
+    enter(client, officer)
     page = client.get(reverse("admin:demand_erasure", args=[today.pk]))
     assert [hint for _, hint in page.context["goes"]] == ["A•••@example.kz"]
     assert [hint for _, hint in page.context["stays"]] == ["+7 701 •••-••-34"]
@@ -468,7 +468,7 @@ def test_the_page_shows_what_goes_and_what_stays_and_changes_nothing(client, tod
 def test_posting_demands_wakes_the_job_and_shows_the_certificate(client, today, officer, monkeypatch, django_capture_on_commit_callbacks):
     woken = []
     monkeypatch.setattr(tasks, "wake_erasures", lambda: woken.append(1))
-    client.force_login(officer)
+    enter(client, officer)
     with django_capture_on_commit_callbacks(execute=True):
         answer = client.post(reverse("admin:demand_erasure", args=[today.pk]), form(is_remembered="on"))
     certificate = ErasureCertificate.objects.get()
@@ -483,7 +483,7 @@ def test_posting_demands_wakes_the_job_and_shows_the_certificate(client, today, 
 def test_the_page_is_shut_to_others(client, today, codenames, appointed):
     member = staff("clerk", appointed=appointed, superuser=False)
     member.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client.force_login(member)
+    enter(client, member)
     assert client.get(reverse("admin:demand_erasure", args=[today.pk])).status_code == 403
     assert client.post(reverse("admin:demand_erasure", args=[today.pk]), form()).status_code == 403
     assert not ErasureCertificate.objects.exists() and AuditEntry.objects.filter(operation="refused").count() == 2
@@ -494,18 +494,18 @@ def test_the_certificate_is_shut_to_who_may_not_see_it(client, ask):
     for name, appointed, codename in (("a", True, "view_datasubject"), ("b", False, "view_erasurecertificate")):
         member = staff(name, appointed=appointed, superuser=False)
         member.user_permissions.add(Permission.objects.get(codename=codename))
-        client.force_login(member)
+        enter(client, member)
         assert client.get(address).status_code == 403
     reader = staff("c", superuser=False)
     reader.user_permissions.add(Permission.objects.get(codename="view_erasurecertificate"))
-    client.force_login(reader)
+    enter(client, reader)
     assert client.get(address).status_code == 200
 
 
 @pytest.mark.parametrize("language", ["kk", "ru", "en"])
 def test_the_act_says_everything_in_two_languages_whatever_the_readers_is(client, ask, subject, officer, language):
     certificate = finish(ask(is_remembered=True))
-    client.force_login(officer)
+    enter(client, officer)
     client.cookies["language"] = language
     page = client.get(reverse("admin:registry_erasurecertificate_change", args=[certificate.pk])).content.decode()
     kazakh, russian = page.split('<article class="act"')[1:]
@@ -526,14 +526,14 @@ def test_the_certificate_of_held_data_names_the_hold_and_its_end(client, ask, su
     until = timezone.now() + 40 * DAY
     placed = hold(subject, until=until)
     certificate = finish(ask())
-    client.force_login(officer)
+    enter(client, officer)
     page = client.get(reverse("admin:registry_erasurecertificate_change", args=[certificate.pk])).content.decode()
     assert page.count(timezone.localtime(until).strftime("%d.%m.%Y %H:%M:%S")) == 4
     assert page.count(placed.ground.text("title", "ru")) >= 3
 
 
 def test_the_link_stands_on_the_persons_page(client, ask, subject, officer):
-    client.force_login(officer)
+    enter(client, officer)
     page = client.get(reverse("admin:registry_datasubject_change", args=[subject.pk])).content.decode()
     assert f'href="{reverse("admin:demand_erasure", args=[subject.pk])}"' in page
 

@@ -27,7 +27,7 @@ from registry.models import (
     SelfRetentionRule,
 )
 from registry.processing import recount, refresh_due
-from tests.factories import DAY, MOMENT, block, hold, keep_until, person, purpose, question, staff
+from tests.factories import DAY, MOMENT, block, enter, hold, keep_until, person, purpose, question, staff
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +67,7 @@ def test_open_processing_without_an_end_is_counted_by_purpose():
 def test_the_list_of_the_console_shows_those_and_no_others(client):
     endless, ended = person(), person()
     keep_until(endless, None)
-    client.force_login(staff())
+    enter(client, staff())
     finding = found("processing-without-end")[0]
     listed = client.get(reverse("admin:registry_processing_changelist") + finding.query).context["cl"].queryset
     assert [row.subject for row in listed] == [endless]
@@ -257,13 +257,14 @@ def test_the_page_needs_a_permission_and_its_lists_of_people_an_appointment(clie
     subject = person(now=timezone.now())
     keep_until(subject, None)
     clerk = staff("clerk", appointed=False, superuser=False)
-    client.force_login(clerk)
+    enter(client, clerk)
     assert client.get(reverse("admin:findings")).status_code == 403
     names = ("view_processingpurpose", "view_processing")
     clerk.user_permissions.set(Permission.objects.filter(codename__in=names))
+    enter(client, clerk)
     body = client.get(reverse("admin:findings")).content.decode()
     people = reverse("admin:registry_processing_changelist")
     assert reverse("admin:registry_processingpurpose_changelist") in body and people not in body
     assert subject.reference not in body
-    client.force_login(staff())
+    enter(client, staff())
     assert people in client.get(reverse("admin:findings")).content.decode()

@@ -27,7 +27,7 @@ from registry.models import (
     Processing,
     ProcessingPurpose,
 )
-from tests.factories import DAY, MOMENT, block, hold, keep_until, person, purpose, question, staff
+from tests.factories import DAY, MOMENT, block, enter, hold, keep_until, person, purpose, question, staff
 
 pytestmark = pytest.mark.django_db
 FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -227,7 +227,7 @@ def test_the_page_says_it_in_words_and_in_local_time(client):
     subject = person(now=MOMENT)
     keep_until(subject, datetime(2027, 11, 22, 19, 0, tzinfo=UTC))
     hold(subject, until=datetime(2030, 1, 1, 19, 0, tzinfo=UTC))
-    client.force_login(staff())
+    enter(client, staff())
     with translation.override("en"):
         client.cookies["language"] = "en"
         body = client.get(reverse("admin:registry_datasubject_change", args=[subject.pk])).content.decode()
@@ -238,7 +238,7 @@ def test_the_page_says_it_in_words_and_in_local_time(client):
 
 
 def test_the_page_asks_once_for_all_data_of_a_person(client):
-    client.force_login(staff())
+    enter(client, staff())
     counts = []
     for phone in (None, "87015551234"):
         subject = person(phone=phone)

@@ -16,7 +16,7 @@ from registry.models import (
     RetentionSettings,
     RuleChange,
 )
-from tests.factories import DAY, hold, keep_until, person, purpose, staff
+from tests.factories import DAY, enter, hold, keep_until, person, purpose, staff
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,7 @@ def page(client, name, *args):
 
 
 def test_looking_shows_what_would_go_and_why_it_would_wait(client, over, today):
-    client.force_login(staff())
+    enter(client, staff())
     RetentionSettings.objects.update(brake_people=1)
     text = page(client, "purge_now")
     summary = previewing.summarise(previewing.lines(today))
@@ -65,7 +65,7 @@ def test_looking_shows_what_would_go_and_why_it_would_wait(client, over, today):
 
 
 def test_a_kept_list_is_exported_with_its_digest(client, over):
-    client.force_login(staff())
+    enter(client, staff())
     client.post(reverse("admin:purge_keep"))
     preview = PurgePreview.objects.get()
     answer = client.post(reverse("admin:purge_export", args=[preview.pk]))
@@ -75,7 +75,7 @@ def test_a_kept_list_is_exported_with_its_digest(client, over):
 
 
 def test_two_kept_lists_are_compared(client, over):
-    client.force_login(staff())
+    enter(client, staff())
     client.post(reverse("admin:purge_keep"))
     client.post(reverse("admin:purge_keep"))
     one, other = PurgePreview.objects.order_by("pk")
@@ -84,18 +84,18 @@ def test_two_kept_lists_are_compared(client, over):
 
 
 def test_the_index_says_that_a_purge_waits(client, waiting):
-    client.force_login(staff())
+    enter(client, staff())
     assert reverse("admin:registry_purgepreview_change", args=[waiting.pk]) in page(client, "index")
 
 
 def test_a_second_person_approves_and_a_third_carries_out(client, waiting):
-    client.force_login(may("second", "approve_purge"))
+    enter(client, may("second", "approve_purge"))
     decide(client, waiting, "approve")
     assert waiting.state == "approved"
     decide(client, waiting, "carry_out")
     assert waiting.run is None
     third = may("third", "request_purge")
-    client.force_login(third)
+    enter(client, third)
     decide(client, waiting, "carry_out")
     assert waiting.executed_by == third
     approving.daily(waiting.as_of)
@@ -104,7 +104,7 @@ def test_a_second_person_approves_and_a_third_carries_out(client, waiting):
 
 
 def test_who_only_looks_is_refused(client, waiting):
-    client.force_login(may("auditor"))
+    enter(client, may("auditor"))
     text = page(client, "registry_purgepreview_change", waiting.pk)
     assert "value=\"approve\"" not in text and "value=\"carry_out\"" not in text
     for act in ("approve", "refuse", "request", "carry_out"):
@@ -114,7 +114,7 @@ def test_who_only_looks_is_refused(client, waiting):
 
 
 def test_an_approval_of_another_digest_or_without_a_reason_is_refused(client, waiting):
-    client.force_login(may("second", "approve_purge"))
+    enter(client, may("second", "approve_purge"))
     decide(client, waiting, "approve", digest="0" * 64)
     decide(client, waiting, "approve", reason=" ")
     decide(client, waiting, "approve", reason="ask aigul@example.kz")
@@ -123,7 +123,7 @@ def test_an_approval_of_another_digest_or_without_a_reason_is_refused(client, wa
 
 
 def test_without_an_appointment_there_is_no_preview(client, waiting):
-    client.force_login(staff("unappointed", appointed=False))
+    enter(client, staff("unappointed", appointed=False))
     for name in ("purge_now", "registry_purgepreview_changelist"):
         assert client.get(reverse(f"admin:{name}")).status_code == 403
     assert client.get(reverse("admin:registry_purgepreview_change", args=[waiting.pk])).status_code == 403
@@ -140,7 +140,7 @@ def proposed(**changes):
 
 def test_a_rule_is_simulated_asked_for_and_approved_by_another(client, today):
     person(now=today - 400 * DAY)
-    client.force_login(may("one", "propose_rulechange"))
+    enter(client, may("one", "propose_rulechange"))
     url = reverse("admin:rule_propose", args=[purpose().pk])
     assert client.get(url).status_code == 200
     seen = client.post(url, proposed(term_value=12, act="simulate"))
@@ -150,7 +150,7 @@ def test_a_rule_is_simulated_asked_for_and_approved_by_another(client, today):
     change = RuleChange.objects.get()
     decide_rule = reverse("admin:rule_decide", args=[change.pk])
     assert client.post(decide_rule, {"act": "approve", "reason": "mine"}).status_code == 403
-    client.force_login(may("two", "approve_rulechange"))
+    enter(client, may("two", "approve_rulechange"))
     assert "value=\"approve\"" in page(client, "registry_rulechange_change", change.pk)
     client.post(decide_rule, {"act": "approve", "reason": "right"})
     change.refresh_from_db()
@@ -158,7 +158,7 @@ def test_a_rule_is_simulated_asked_for_and_approved_by_another(client, today):
 
 
 def test_a_bad_rule_is_refused_with_a_word(client):
-    client.force_login(staff())
+    enter(client, staff())
     url = reverse("admin:rule_propose", args=[purpose().pk])
     answer = client.post(url, proposed(clock="fixed", act="ask", reason="x"))
     assert answer.status_code == 200 and answer.context["form"].errors["ends_on"]
@@ -168,7 +168,7 @@ def test_a_bad_rule_is_refused_with_a_word(client):
 
 def test_the_form_of_a_purpose_in_use_does_not_take_another_rule(client):
     person()
-    client.force_login(staff())
+    enter(client, staff())
     answer = client.get(reverse("admin:registry_processingpurpose_change", args=[purpose().pk]))
     fields = set(answer.context["adminform"].form.fields)
     assert not fields & {*RuleChange.RULE, "categories", "closes_at", "code"}
@@ -177,7 +177,7 @@ def test_the_form_of_a_purpose_in_use_does_not_take_another_rule(client):
 
 def test_a_purpose_is_closed_with_a_reason(client, today):
     person()
-    client.force_login(staff())
+    enter(client, staff())
     url = reverse("admin:purpose_close", args=[purpose().pk])
     assert client.get(url).context["people"] == 1
     client.post(url, {"reason": ""})
@@ -190,7 +190,7 @@ def test_a_purpose_is_closed_with_a_reason(client, today):
 # --- holds ----------------------------------------------------------------------------------------------------------
 def test_holds_are_released_with_a_reason(client):
     placed = [hold(person()), hold(person())]
-    client.force_login(staff())
+    enter(client, staff())
     url = reverse("admin:registry_legalhold_changelist")
     chosen = {"action": "release", "_selected_action": [one.pk for one in placed]}
     assert client.post(url, chosen).status_code == 200
@@ -203,6 +203,6 @@ def test_holds_are_released_with_a_reason(client):
 @pytest.mark.parametrize("name", ["purgepreview", "rulechange", "erasurecertificate"])
 @pytest.mark.parametrize("number", ["77", "no-number"])
 def test_a_page_that_does_not_exist_is_no_error_of_ours(client, name, number):
-    client.force_login(staff())
+    enter(client, staff())
     answer = client.get(reverse(f"admin:registry_{name}_change", args=[number]))
     assert answer.status_code == 302 and answer.headers["Location"] == reverse("admin:index")

@@ -29,7 +29,7 @@ from registry.models import (
     RememberedIdentifier,
     SelfRetentionRule,
 )
-from tests.factories import DAY, MOMENT, person, staff
+from tests.factories import DAY, MOMENT, enter, person, staff
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = MOMENT - 1000 * DAY
@@ -248,7 +248,7 @@ def test_the_page_shows_count_age_and_when_the_oldest_goes(client):
     letters("sent", datetime(2026, 11, 1, 5, 0, tzinfo=UTC), number=3)
     ages = {age.store.code: age for age in traces.ages()}
     assert (ages["letters"].count, ages["letters"].oldest) == (3, datetime(2026, 11, 1, 5, 0, tzinfo=UTC))
-    client.force_login(staff())
+    enter(client, staff())
     client.cookies["language"] = "en"
     body = client.get(reverse("admin:traces")).content.decode()
     assert "<td>3</td><td>01.11.2026 10:00</td><td>02.11.2027 00:00</td>" in body
@@ -257,14 +257,16 @@ def test_the_page_shows_count_age_and_when_the_oldest_goes(client):
 
 def test_who_may_see_and_who_may_change(client):
     clerk = staff("clerk", appointed=False, superuser=False)
-    client.force_login(clerk)
+    enter(client, clerk)
     page, letters_rule = reverse("admin:traces"), SelfRetentionRule.objects.get(code="letters")
     change = reverse("admin:registry_selfretentionrule_change", args=[letters_rule.pk])
     assert client.get(page).status_code == 403
     clerk.user_permissions.add(Permission.objects.get(codename="view_selfretentionrule"))
+    enter(client, clerk)
     assert change not in client.get(page).content.decode()
     assert client.post(change, {"term_value": 1, "term_unit": "days"}).status_code == 403
     clerk.user_permissions.add(Permission.objects.get(codename="change_selfretentionrule"))
+    enter(client, clerk)
     assert change in client.get(page).content.decode()
     assert client.post(change, {"term_value": 1, "term_unit": "days"}).status_code == 302
     letters_rule.refresh_from_db()
@@ -273,7 +275,7 @@ def test_who_may_see_and_who_may_change(client):
 
 
 def test_a_term_for_evidence_is_refused_and_rules_are_neither_added_nor_deleted(client):
-    client.force_login(staff())
+    enter(client, staff())
     audit = SelfRetentionRule.objects.get(code="audit")
     address = reverse("admin:registry_selfretentionrule_change", args=[audit.pk])
     answer = client.post(address, {"term_value": 1, "term_unit": "days"})
