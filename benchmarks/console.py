@@ -47,7 +47,9 @@ def _measure(server: Server, people: int) -> dict[str, dict[str, float]]:
             clerk = Child("benchmarks.support.clerk", server.environment(database), str(number))
             clerk.tell("go")
             rounds.append(clerk.answer())
-        return {page: _middle(page, rounds) for page in rounds[0]}
+        seen = {page: _middle(page, rounds) for page in rounds[0]}
+        say("  " + ", ".join(f"{page} {one['ms']:.1f} ms" for page, one in seen.items()))
+        return seen
 
 
 def _middle(page: str, rounds: list[dict[str, Any]]) -> dict[str, float]:

@@ -10,6 +10,8 @@ import sys
 from psycopg import sql
 
 from benchmarks.support.databases import Server
+from benchmarks.support.people import indexes_made_afterwards
+from benchmarks.support.terminal import progress
 
 PURPOSE = "site-news"
 FIRST = 1
@@ -38,6 +40,11 @@ INSERT INTO {table} SELECT copy.* FROM {table} original, generate_series(1, {cop
     LATERAL jsonb_populate_record(original, jsonb_build_object({changes})) copy
 WHERE original.{owner} IS NOT NULL ORDER BY n
 """
+# What random keys would make slow.
+INDEXES = """
+SELECT indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index
+WHERE indrelid::regclass::text = ANY(%s) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+"""
 GO_ON = """
 SELECT setval(pg_get_serial_sequence(table_name, column_name), %s) FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name = ANY(%s) AND is_identity = 'YES'
@@ -58,9 +65,16 @@ def fill(server: Server, database: str, people: int) -> None:
     if int(made.stdout) != FIRST:
         raise AssertionError(f"the first person is number {made.stdout}")
     with server.as_owner(database) as connection:
-        connection.execute("SET session_replication_role = replica")
-        for table in NUMBERS:
-            connection.execute(_copy(table, people - 1))
+        for setting in (
+            "session_replication_role = replica",
+            "synchronous_commit = off",
+            "maintenance_work_mem = '512MB'",
+        ):
+            connection.execute(f"SET {setting}")
+        with indexes_made_afterwards(connection, INDEXES, [list(NUMBERS)]):
+            for done, table in enumerate(NUMBERS, start=1):
+                connection.execute(_copy(table, people - 1))
+                progress("tables", done, len(NUMBERS))
         connection.execute(GO_ON, [people * STRIDE, list(NUMBERS)])
         connection.execute("VACUUM (FREEZE, ANALYZE)")
 

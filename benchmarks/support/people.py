@@ -5,7 +5,7 @@ nobody confirmed; withdrawals and replaced values are scattered over everybody. 
 them, and audit entries, history and earlier erasures lie beside them. Sealed bytes are noise of the real length.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -42,7 +42,7 @@ def fill(connection: psycopg.Connection, population: Population) -> None:
         connection.execute(f"SET {setting}")  # replica: the statements are right by construction, no foreign key looks
     connection.execute(sql.SCRATCH)
     connection.execute(sql.CATALOGUE)
-    with _indexes_made_afterwards(connection):
+    with indexes_made_afterwards(connection):
         _make_people(connection, population)
     for statement in (sql.SEQUENCES, "VACUUM (FREEZE, ANALYZE)", sql.EXPECTED, "CHECKPOINT"):
         connection.execute(statement)
@@ -70,9 +70,11 @@ def _sealed_lengths() -> dict[str, int]:
 
 
 @contextmanager
-def _indexes_made_afterwards(connection: psycopg.Connection) -> Iterator[None]:
-    """Drops what random keys would make slow, except what the view needs, and makes it again at the end."""
-    found = connection.execute(sql.SECONDARY_INDEXES).fetchall()
+def indexes_made_afterwards(
+    connection: psycopg.Connection, which: str = sql.SECONDARY_INDEXES, values: Sequence[object] = ()
+) -> Iterator[None]:
+    """Drops what random keys would make slow (of ours: except what the view needs), and makes it again at the end."""
+    found = connection.execute(which, values or None).fetchall()
     for name, _ in found:
         connection.execute(f"DROP INDEX {name}")
     yield
