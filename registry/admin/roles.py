@@ -83,7 +83,7 @@ class RoleAdmin(Audited, GroupAdmin):
     def people(self, group: Any) -> int:
         return int(group.people)
 
-    @admin.display(description=gettext_lazy("may"))
+    @admin.display(description=gettext_lazy("what they may do"))
     def may(self, group: Group) -> str:
         permissions = group.permissions.select_related("content_type").order_by("content_type__model", "codename")
         rows = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", in_words(permissions))
