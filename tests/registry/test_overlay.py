@@ -180,8 +180,7 @@ def test_nobody_reads_a_day_for_a_month(language):
                 forms.DateField().clean("02/03/2026")
 
 
-@pytest.mark.parametrize(("language", "may"), [("kk", "мам"), ("ru", "май")])
-def test_a_word_of_ours_does_not_take_the_place_of_a_month(language, may):
+def test_a_word_of_ours_does_not_take_the_place_of_a_month(language):
     """ "May" alone was once the heading of a list of rights."""
     with override(language):
-        assert date_format(date(2026, 5, 1), "M").lower().startswith(may)
+        assert date_format(date(2026, 5, 1), "M").lower().startswith({"kk": "мам", "ru": "май"}[language])
