@@ -1,14 +1,24 @@
-"""What an erasure certificate says: what went, what stays until when, what an erasure would do. Reads only.
+"""What an erasure certificate says: what went, what stays until when, what an erasure would do, and when it is late.
 
-Called by: registry.demands, the console.
+A demand of its own has the term of a withdrawal (Law 94-V art. 8(7)), counted from the day it was demanded; one that
+carries out a request has the last day promised in that request. Reads only.
+
+Called by: registry.demands, the console, what counts lateness (findings, figures, work, reports).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.conf import settings
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import TruncDate
+from django.utils import timezone
 
+from registry import calendar
+from registry.calendar import Term
+from registry.deadlines import end_of_day
 from registry.models import (
     DataSubject,
     DestructionGround,
@@ -17,7 +27,10 @@ from registry.models import (
     LegalHold,
     PersonalDatum,
     RetentionSettings,
+    SubjectRequest,
 )
+
+DEADLINE = "withdrawal"
 
 
 @dataclass(frozen=True)
@@ -95,3 +108,39 @@ def records(certificate: ErasureCertificate) -> QuerySet[ErasureRecord]:
         purged &= Q(at__lte=certificate.finished_at)
     found = ErasureRecord.objects.filter(Q(certificate=certificate) | purged, subject=certificate.subject_id)
     return found.select_related("category", "purpose", "run").order_by("at", "pk")
+
+
+def own_term() -> Term:
+    """Of a demand of its own. Two queries."""
+    return calendar.term(DEADLINE)
+
+
+def promised(rows: QuerySet[ErasureCertificate]) -> QuerySet[ErasureCertificate]:
+    """With `promised_on`: the last day of the request that this demand carries out; None for a demand of its own."""
+    asked = SubjectRequest.objects.filter(certificate=OuterRef("pk")).order_by("due_on", "pk")
+    return rows.annotate(promised_on=Subquery(asked.values("due_on")[:1]))
+
+
+def is_over(term: Term, now: datetime) -> Q:
+    """Of `promised` rows: those whose last day is over at `now`. Never negate it: where nothing was promised, it is
+    neither true nor false to the database."""
+    own = Q(promised_on=None, demanded_at__lt=term.late_before(now))
+    return own | Q(promised_on__lt=timezone.localdate(now))
+
+
+def late(rows: QuerySet[ErasureCertificate], until: datetime) -> list[ErasureCertificate]:
+    """Of these those that were finished, or by `until` were not finished, after their last day. In order.
+
+    Read are only those that took as many days as their term has at least; nearly all take minutes.
+    """
+    own, finished_on = own_term(), TruncDate("finished_at", tzinfo=ZoneInfo(settings.TIME_ZONE))
+    took = F("demanded_at") + timedelta(days=own.length)
+    slow = Q(finished_at=None) | Q(finished_at__gt=took) | Q(promised_on__lt=finished_on)
+    found = promised(rows).defer("scan").order_by("pk").filter(slow)
+    return [row for row in found if ends_at(row, own) <= min(row.finished_at or until, until)]
+
+
+def ends_at(certificate: ErasureCertificate, term: Term) -> datetime:
+    """The first moment at which this one of the `promised` rows is late."""
+    day: date | None = certificate.promised_on  # type: ignore[attr-defined]
+    return end_of_day(day or term.last_day(certificate.demanded_at), ZoneInfo(settings.TIME_ZONE))

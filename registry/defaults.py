@@ -1,4 +1,5 @@
-"""The content a new registry starts with: operator, legal grounds, approved list, purposes, deadlines.
+"""The content a new registry starts with: operator, legal grounds, approved list, purposes, deadlines,
+reply templates.
 
 Loaded once. What is there already is left alone: it is the operator's, edited in the console with history.
 """
@@ -17,6 +18,7 @@ from registry.models import (
     LegalGround,
     Operator,
     ProcessingPurpose,
+    ReplyTemplate,
     RetentionSettings,
     SelfRetentionRule,
 )
@@ -37,6 +39,7 @@ def load() -> int:
     _add_missing(LegalGround, _read("ground"))
     _add_missing(Country, _read("country"))
     _add_missing(DataCategory, _read("category"))
+    _add_missing(ReplyTemplate, _read("reply"))
     grounds = {ground.code: ground for ground in LegalGround.objects.all()}
     _add_missing(Deadline, [row | {"ground": grounds[row["ground"]]} for row in _read("deadline")])
     for row in _read("purpose"):
@@ -59,7 +62,7 @@ def _add_purpose(row: dict[str, Any], grounds: dict[str, LegalGround]) -> None:
     categories, basis = row.pop("categories"), row.pop("basis")
     ground = None if basis == BASED_ON_CONSENT else grounds[basis]
     purpose, is_new = ProcessingPurpose.objects.get_or_create(code=row["code"], defaults=row | {"ground": ground})
-    if is_new:
+    if is_new or not purpose.categories.exists():  # an earlier version may have needed nothing for it
         purpose.categories.set(DataCategory.objects.filter(code__in=categories))
         purpose.save()  # history notes the categories too
 
@@ -77,5 +80,6 @@ def _count() -> int:
             RetentionSettings,
             AccessSettings,
             SelfRetentionRule,
+            ReplyTemplate,
         )
     )

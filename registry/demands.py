@@ -17,7 +17,7 @@ Sources: Law 94-V art. 18, policy clauses 19, 25.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -36,6 +36,7 @@ from registry.models import (
     DestructionGround,
     ErasureCertificate,
     LegalGround,
+    OutgoingMessage,
     PersonalDatum,
     Processing,
     ProcessingPurpose,
@@ -67,9 +68,11 @@ def demand(
     by: StaffMember,
     now: datetime,
     is_remembered: bool = False,
+    spared: Collection[int] = (),
 ) -> ErasureCertificate:
     """Ends all use of this person's data and opens the certificate; `finish` destroys.
 
+    `spared`: data by which the answer is sent. They go as soon as no letter waits for them any more.
     ValidationError (no reason, or one is open already), PermissionDenied.
     """
     check_may_demand(by, subject, now=now)
@@ -83,10 +86,11 @@ def demand(
             ground=ground,
             reason=reason.strip(),
             is_remembered=is_remembered,
+            spared=sorted(spared),
             demanded_at=now,
             demanded_by=by,
         )
-        _end_everything(subject, now)
+        _end_everything(subject, now, spared)
         _remember(certificate, _opened(certifying.demanded(certificate)), now)
         auditing.record(
             AuditEntry.Operation.DESTROY,
@@ -99,10 +103,11 @@ def demand(
     return certificate
 
 
-def _end_everything(subject: DataSubject, now: datetime) -> None:
+def _end_everything(subject: DataSubject, now: datetime, spared: Collection[int]) -> None:
     """Nothing is used any more, and each datum ends now: the view lets it go when no hold keeps it."""
     end_processing(subject, ProcessingPurpose.objects.all(), Processing.State.CLOSED, now=now)
-    subject.data.filter(Q(keep_until=None) | Q(keep_until__gt=now)).update(keep_until=now)
+    ending = subject.data.filter(Q(keep_until=None) | Q(keep_until__gt=now)).exclude(pk__in=spared)
+    ending.update(keep_until=now)
     refresh_due([subject.pk])
 
 
@@ -141,7 +146,7 @@ def finish_due(now: datetime) -> int:
         subject=OuterRef("subject"), keep_until__lte=OuterRef("demanded_at"), recorded_at__lte=OuterRef("demanded_at")
     )
     waiting = ErasureCertificate.objects.open().filter(demanded_at__lte=now).order_by("pk")
-    due = waiting.filter(Exists(demanded.filter(term__until__lte=now)) | ~Exists(demanded))
+    due = waiting.filter(Exists(demanded.filter(term__until__lte=now)) | ~Exists(demanded) | ~Q(spared=[]))
     return sum(finish(pk, now=now) for pk in list(due.values_list("pk", flat=True)))
 
 
@@ -169,15 +174,27 @@ def _finish(certificate_id: int, now: datetime) -> tuple[ErasureCertificate, boo
     certificate = ErasureCertificate.objects.select_for_update(of=("self",)).get(pk=certificate_id)
     if certificate.finished_at or certificate.demanded_at > now:
         return certificate, False
+    _release_spared(certificate)
     remains = _pass(certificate, now)
     certificate.remains += remains
     certificate.failure = ""
-    if not certifying.demanded(certificate).exists():
+    if not certificate.spared and not certifying.demanded(certificate).exists():
         certificate.finished_at = now
         certificate.scan["renewed"] = certifying.renewed(certificate)
     certificate.scan["backups_until"] = certifying.backups_until(certificate)
-    certificate.save(update_fields=["scan", "remains", "failure", "finished_at"])
+    certificate.save(update_fields=["spared", "scan", "remains", "failure", "finished_at"])
     return certificate, remains > 0
+
+
+def _release_spared(certificate: ErasureCertificate) -> None:
+    """Once the answer was sent or given up, what it needed is part of what was demanded."""
+    letters = OutgoingMessage.objects.filter(datum_id__in=certificate.spared, state=OutgoingMessage.State.QUEUED)
+    if not certificate.spared or letters.exists():
+        return
+    spared = PersonalDatum.objects.filter(subject=certificate.subject_id, pk__in=certificate.spared)
+    spared.update(keep_until=certificate.demanded_at)
+    certificate.spared = []
+    refresh_due([certificate.subject_id])
 
 
 def _pass(certificate: ErasureCertificate, now: datetime) -> int:

@@ -55,21 +55,25 @@ class Writing(NamedTuple):
 
     write: Writer
     is_service: bool
+    reaches_blocked: bool
     after: After | None
 
 
 writers: dict[str, Writing] = {}
 
 
-def written_by(name: str, *, is_service: bool = False, after: After | None = None) -> Callable[[Writer], Writer]:
+def written_by(
+    name: str, *, is_service: bool = False, reaches_blocked: bool = False, after: After | None = None
+) -> Callable[[Writer], Writer]:
     """Says who writes letters of this name: called with row and address, it may answer None (no longer true).
 
     `is_service`: the letter answers the person or is owed by law, so nothing need be processed for its purpose.
+    `reaches_blocked`: it answers a request, and a blocked person may ask, too.
     `after`: called in the transaction that notes the letter as sent; if it fails, the letter goes once more.
     """
 
     def remember(writer: Writer) -> Writer:
-        writers[name] = Writing(writer, is_service, after)
+        writers[name] = Writing(writer, is_service, reaches_blocked, after)
         return writer
 
     return remember
@@ -161,10 +165,11 @@ def _write(message: OutgoingMessage, now: datetime) -> tuple[str, Letter | None]
 
 
 def _is_allowed(message: OutgoingMessage, now: datetime) -> bool:
-    """The gate. A service letter needs no processing, only a purpose that is open; a blocked person gets neither."""
-    if message.subject.status == DataSubject.Status.BLOCKED:
+    """The gate. A service letter needs no processing, only an open purpose; a blocked person gets answers only."""
+    writing = writers[message.letter]
+    if message.subject.status == DataSubject.Status.BLOCKED and not writing.reaches_blocked:
         return False
-    if writers[message.letter].is_service:
+    if writing.is_service:
         return ProcessingPurpose.objects.open(now).filter(pk=message.purpose_id).exists()
     return may_process(message.subject, message.purpose, now)
 
@@ -200,13 +205,18 @@ class _Mail(EmailMessage):
 
 def _by_mail(letter: Letter, address: str, message: OutgoingMessage) -> None:
     operator = Operator.objects.get()
-    message_id = f"<{_key(message, operator)}@{operator.site}>"
-    headers = {"Auto-Submitted": "auto-generated", "Message-ID": message_id, **letter.headers}
+    headers = {"Auto-Submitted": "auto-generated", "Message-ID": f"<{message_id(message)}>", **letter.headers}
     _Mail(letter.subject, letter.text, operator.contact_email, [address], headers=headers).send()
 
 
 def _by_sms(letter: Letter, number: str, message: OutgoingMessage) -> None:
     sms.send(number, letter.text, key=str(_key(message, Operator.objects.get())))
+
+
+def message_id(message: OutgoingMessage) -> str:
+    """What stands under Message-ID, without brackets: answers refer to it."""
+    operator = Operator.objects.get()
+    return f"{_key(message, operator)}@{operator.site}"
 
 
 def _key(message: OutgoingMessage, operator: Operator) -> UUID:

@@ -158,17 +158,24 @@ def _line(opening: Opening, now: datetime) -> dict[str, Any]:
 
 
 def end_processing(
-    subject: DataSubject, purposes: Iterable[ProcessingPurpose], state: Processing.State, *, now: datetime
+    subject: DataSubject,
+    purposes: Iterable[ProcessingPurpose],
+    state: Processing.State,
+    *,
+    now: datetime,
+    is_at_once: bool = False,
 ) -> list[Processing]:
     """Ends what is still open and not lapsed, at once; returns it. The person is locked by the caller.
 
-    Nothing may be used any more. What is kept goes at once as well, unless this very event starts the purpose's term.
+    Nothing may be used any more. What is kept goes at once as well, unless this very event starts the purpose's term:
+    `is_at_once` says that there was nothing to prove, and it does not.
     """
     ongoing = Processing.objects.ongoing(now).filter(subject=subject, purpose__in=purposes)
     ended = list(ongoing.select_related("purpose").order_by("purpose__position", "pk"))
     for processing in ended:
         at = max(now, processing.began_at)
-        starts_term = processing.purpose.clock == state  # "consent withdrawn" and "request closed" are clocks too
+        # "Consent withdrawn" and "request closed" are clocks too.
+        starts_term = processing.purpose.clock == state and not is_at_once
         processing.term_from = at if starts_term else processing.term_from
         processing.lapses_at = (starts_term and processing.purpose.lapse(at)) or at
         processing.state = state

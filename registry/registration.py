@@ -80,8 +80,8 @@ def register(
     category, value = next((item for item in accepted.items() if item[0].code == claim), (None, None))
     if category is None or value is None:
         raise ValidationError(_("An address for confirmation is needed."), code="claim")
-    index = keyring().blind_index(category.code, value.canonical)
-    _lock_identifier(index)
+    index = index_of(category, value)
+    lock_identifier(index)
     subject = _claimant(index)
     if subject is None:
         subject = create_subject(language, DataSubject.Status.PENDING, now)
@@ -94,6 +94,11 @@ def register(
         if other != category:
             state_datum(subject, other, stated, source=source, now=now, by=by)
     return subject
+
+
+def index_of(category: DataCategory, value: Normalised) -> bytes:
+    """By which equal values of one category find each other."""
+    return keyring().blind_index(category.code, value.canonical)
 
 
 def create_subject(language: str, status: DataSubject.Status, now: datetime) -> DataSubject:
@@ -117,7 +122,7 @@ def record_datum(
     datum = PersonalDatum(
         subject=subject,
         category=category,
-        index=keyring().blind_index(category.code, value.canonical),
+        index=index_of(category, value),
         source=source,
         standing=standing,
         recorded_at=now,
@@ -138,7 +143,7 @@ def state_datum(
     by: StaffMember | None = None,
 ) -> None:
     """Keeps a value nobody has checked. It replaces an earlier unchecked one, never a confirmed one."""
-    index = keyring().blind_index(category.code, value.canonical)
+    index = index_of(category, value)
     held = subject.data.live().filter(category=category)
     if held.filter(index=index).exists():
         return
@@ -156,7 +161,7 @@ def confirm_identity(claimant: DataSubject, *, now: datetime) -> DataSubject | N
     claim = claimant.data.live().filter(standing=Standing.CLAIMED).first()
     if claim is None:
         return _still_there(claimant)
-    _lock_identifier(bytes(claim.index))
+    lock_identifier(bytes(claim.index))
     known = PersonalDatum.objects.identifying(bytes(claim.index)).first()
     lock_subjects({claimant.pk, known.subject_id} if known else {claimant.pk})
     if not claimant.data.filter(pk=claim.pk, standing=Standing.CLAIMED).exists():
@@ -234,10 +239,10 @@ def lock_identities(claimant_ids: Iterable[int]) -> None:
 
 def _lock_identifiers(indexes: Iterable[bytes]) -> None:
     for index in indexes:
-        _lock_identifier(index)
+        lock_identifier(index)
 
 
-def _lock_identifier(index: bytes) -> None:
+def lock_identifier(index: bytes) -> None:
     """Equal identifiers wait for each other until the transaction ends; the unique constraint is the judge behind."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(index[:8], signed=True)])

@@ -5,7 +5,7 @@ Friday are working days, except public holidays and the days off they are moved 
 84-85), as the `holidays` package knows them; what the operator states about a day wins over the package.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from registry.holiday_names import RUSSIAN
 
-MOST = 366  # working days in one term
+MOST = 366  # days in one term
 SATURDAY = 5
 PACKAGE_LANGUAGES = {"kk": "kk", "en": "en_US", "ru": "en_US"}
 
@@ -66,14 +66,32 @@ class Calendar:
             return self.stated[day].reason
         return holiday_name(day)
 
-    def due(self, received: date, length: int) -> Due:
-        """The last of `length` working days after the local date `received`. ValueError: not 1 to MOST."""
+    def due(self, received: date, length: int, paused: Collection[date] = frozenset()) -> Due:
+        """The last of `length` working days after the local date `received`; `paused` days count for nobody.
+
+        ValueError: not 1 to MOST.
+        """
         if not 1 <= length <= MOST:
             raise ValueError(f"a term of working days has 1 to {MOST} of them")
-        counted = list(_counted(received, length, self.is_working))
-        day = counted[-1]
-        named = [(one, self.name(one)) for one in _days(received, day)]
-        return Due(day, _naive(received, length), received, counted[0], length, [pair for pair in named if pair[1]])
+        counted = list(_counted(received, length, lambda day: day not in paused and self.is_working(day)))
+        *_rest, naive = _counted(received, length, lambda day: day not in paused and day.weekday() < SATURDAY)
+        return Due(counted[-1], naive, received, counted[0], length, self._days_off(received, counted[-1]))
+
+    def due_in_days(self, received: date, length: int, paused: Collection[date] = frozenset()) -> Due:
+        """The same for calendar days; a last day that is a day off moves to the next working day (Civil Code art. 175).
+
+        ValueError: not 1 to MOST.
+        """
+        if not 1 <= length <= MOST:
+            raise ValueError(f"a term of days has 1 to {MOST} of them")
+        counted = list(_counted(received, length, lambda day: day not in paused))
+        (day,) = _counted(counted[-1] - timedelta(days=1), 1, self.is_working)
+        return Due(day, counted[-1], received, counted[0], length, self._days_off(received, day))
+
+    def _days_off(self, received: date, last: date) -> list[tuple[date, str]]:
+        """Named days off after `received`, up to and with `last`."""
+        named = [(one, self.name(one)) for one in _days(received, last)]
+        return [pair for pair in named if pair[1]]
 
 
 def holiday_name(day: date) -> str:
@@ -92,11 +110,6 @@ def _in_russian(name: str) -> str:
 
 def _days(received: date, last: date) -> Iterator[date]:
     return (received + timedelta(days=number) for number in range(1, (last - received).days + 1))
-
-
-def _naive(received: date, length: int) -> date:
-    *_, day = _counted(received, length, lambda day: day.weekday() < SATURDAY)
-    return day
 
 
 def _counted(received: date, length: int, is_working: Callable[[date], bool]) -> Iterator[date]:

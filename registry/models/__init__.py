@@ -4,6 +4,7 @@ from registry.models.calendar import WorkCalendarOverride
 from registry.models.certificates import ErasureCertificate
 from registry.models.console import Figure, ReplyTemplate, SavedFilter
 from registry.models.holds import LegalHold
+from registry.models.incidents import Incident, IncidentNote, IncidentPerson, IncidentSource
 from registry.models.ledger import LedgerQueue, LedgerState
 from registry.models.memory import RememberedIdentifier
 from registry.models.messages import JobRun, OutgoingMessage
@@ -12,7 +13,7 @@ from registry.models.personnel import Appointment, StaffMember
 from registry.models.previews import PreviewLine, PurgePreview
 from registry.models.processing import Processing
 from registry.models.purposes import DataCategory, ProcessingPurpose
-from registry.models.requests import Deadline
+from registry.models.requests import CopyPackage, Deadline, RequestStep, SubjectRequest
 from registry.models.retention import DatumTerm, DestructionGround, ErasureRecord, PurgeRun
 from registry.models.rules import RetentionSettings, RuleChange, SelfRetentionRule
 from registry.models.seals import AuditSeal, AuditVerification
@@ -28,6 +29,7 @@ __all__ = [
     "AuditSeal",
     "AuditVerification",
     "Authenticator",
+    "CopyPackage",
     "Country",
     "DataCategory",
     "DataExport",
@@ -39,6 +41,10 @@ __all__ = [
     "ErasureCertificate",
     "ErasureRecord",
     "Figure",
+    "Incident",
+    "IncidentNote",
+    "IncidentPerson",
+    "IncidentSource",
     "JobRun",
     "KeptCount",
     "LedgerQueue",
@@ -58,6 +64,7 @@ __all__ = [
     "RecoveryCode",
     "RememberedIdentifier",
     "ReplyTemplate",
+    "RequestStep",
     "RetentionDue",
     "RetentionSettings",
     "RuleChange",
@@ -66,5 +73,6 @@ __all__ = [
     "SelfRetentionRule",
     "StaffMember",
     "StaffSession",
+    "SubjectRequest",
     "WorkCalendarOverride",
 ]

@@ -35,6 +35,7 @@ class ErasureCertificate(models.Model):
     demanded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("entered by")
     )
+    spared = models.JSONField(_("kept until the answer is sent"), default=list)  # numbers of data
     scan = models.JSONField(_("what was looked through"), default=dict)
     remains = models.PositiveIntegerField(_("places where something was found"), default=0)
     failure = models.CharField(_("failure"), max_length=100, blank=True)

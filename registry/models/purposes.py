@@ -22,6 +22,8 @@ class DataCategory(Translated):
         PHONE = "phone", _("phone number")
         TECHNICAL = "technical", _("technical data of a request")
         SCAN = "scan", _("scan of a paper")
+        TEXT = "text", _("text of a request or an answer")
+        MAIL = "mail", _("e-mail message")
 
     CONTACTS = (Kind.EMAIL, Kind.PHONE)  # what people enter; the other kinds are the registry's own evidence
 

@@ -39,6 +39,9 @@ class RetentionSettings(models.Model):
     suppression_months = models.PositiveSmallIntegerField(
         _("months to remember who must not be contacted"), default=36, validators=[MinValueValidator(1)]
     )
+    superseded_days = models.PositiveSmallIntegerField(
+        _("days a corrected value is kept beside the new one"), default=30
+    )
     backup_days = models.PositiveSmallIntegerField(
         _("days backups are kept"), default=30, help_text=_("Printed on erasure certificates.")
     )

@@ -10,11 +10,14 @@ from registry import sealing
 from registry.models.purposes import DataCategory
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0 O 1 I: references are read out on the phone
+TELEPHONE = 7  # digits (registry.normalise.check_reason)
 
 
 def random_reference(prefix: str) -> str:
-    """Such as `DS-7K3F-9Q2M` (40 bits)."""
-    letters = "".join(secrets.choice(ALPHABET) for _ in range(8))
+    """Such as `DS-7K3F-9Q2M` (40 bits). Never so many digits that it looks like a telephone number: reasons name it."""
+    letters = "1" * 8
+    while sum(map(str.isdigit, letters)) >= TELEPHONE:
+        letters = "".join(secrets.choice(ALPHABET) for _ in range(8))
     return f"{prefix}-{letters[:4]}-{letters[4:]}"
 
 

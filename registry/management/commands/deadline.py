@@ -1,4 +1,5 @@
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -14,12 +15,26 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--from", dest="received", required=True, help="the local date of the event, YYYY-MM-DD")
         parser.add_argument("--working-days", type=int, required=True)
+        parser.add_argument(
+            "--paused",
+            action="append",
+            default=[],
+            metavar="FROM:TO",
+            help="local dates on which the clock was stopped and went on: the days after the first do not count",
+        )
         parser.add_argument("--language", choices=["kk", "ru", "en"], default="en", help="of the explanation")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            due = calendar.current().due(date.fromisoformat(options["received"]), options["working_days"])
+            paused = {day for pause in options["paused"] for day in _days(pause)}
+            due = calendar.current().due(date.fromisoformat(options["received"]), options["working_days"], paused)
         except ValueError as error:
             raise CommandError(str(error)) from None
         with override(options["language"]):
             self.stdout.write(f"{due.day:%Y-%m-%d}\n{explain(due)}")
+
+
+def _days(pause: str) -> Iterator[date]:
+    """Of "2026-03-20:2026-03-24" the four days after the first. ValueError."""
+    first, last = (date.fromisoformat(day) for day in pause.split(":"))
+    return (first + timedelta(days=number) for number in range(1, (last - first).days + 1))

@@ -1,0 +1,212 @@
+"""Who asks? Nothing is done and nothing is told before that is clear.
+
+Dangerous because an answer to the wrong person is a disclosure, and an erasure for the wrong one a loss. The rules:
+
+- By link: whoever opens the mailbox on record and presses the button is the person. The question goes to the address on
+  record, never to the one a message says to answer to.
+- At the desk: a checklist, ticked by a member of the staff with the right and an appointment in force.
+- In doubt: the clock is paused, with a reason; it goes on when the doubt is settled.
+- Confirming locks people first, then the request. What was claimed turns out to be somebody's: request, text and scan
+  go over to them, sealed anew. The same request of theirs in work: this one is joined to it.
+- A withdrawal needs nobody on the staff: it is carried out in the very transaction that confirms it.
+
+Called by: consent.views (confirm, disown), the console (check, doubt), registry.tasks (lapse).
+Sources: Law 94-V art. 24; policy clauses 12, 19.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from enum import Enum
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from registry import calendar
+from registry.models import DataSubject, PersonalDatum, StaffMember, SubjectRequest
+from registry.normalise import check_given, check_reason
+from registry.processing import lock_subjects
+from registry.registration import confirm_identity
+from registry.requests import answering, clock, opening, papers
+from registry.requests.steps import State, Step, check_may, locked, note
+
+Kind = SubjectRequest.Kind
+Channel = SubjectRequest.Channel
+Identity = SubjectRequest.Identity
+LAPSES_AFTER = {Channel.PAGE: timedelta(days=7), Channel.MAIL: timedelta(days=30), Channel.DESK: timedelta(days=30)}
+AT_ONCE = (Kind.WITHDRAWAL,)
+CHECKS = {
+    "document": gettext_lazy("An identity document was shown, and it is theirs"),
+    "contact": gettext_lazy("They name the contact on record by themselves"),
+    "representative": gettext_lazy("A representative showed their authority"),
+}
+ENOUGH = ({"document"}, {"contact", "representative"})
+
+
+class Outcome(Enum):
+    """What became of a link."""
+
+    OPEN = "open"  # not pressed yet
+    DONE = "done"
+    JOINED = "joined"
+    FINISHED = "finished"  # the request is over: answered, lapsed, closed
+    DISOWNED = "disowned"
+    GONE = "gone"
+
+
+def state_of(request: SubjectRequest) -> Outcome:
+    """What the page behind the link of the question shows now."""
+    if request.state in {State.UNVERIFIED, State.PAUSED}:
+        return Outcome.OPEN
+    known = {State.OPEN: Outcome.DONE, State.JOINED: Outcome.JOINED, State.DISOWNED: Outcome.DISOWNED}
+    return known.get(State(request.state), Outcome.FINISHED)
+
+
+def confirm(request_id: int, *, now: datetime) -> Outcome:
+    """The button behind the link: this is the person. Again changes nothing the second time."""
+    with transaction.atomic():
+        asked = SubjectRequest.objects.select_related("subject").get(pk=request_id)
+        if state_of(asked) != Outcome.OPEN:
+            return state_of(asked)
+        person = confirm_identity(asked.subject, now=now)
+        if person is None:
+            return Outcome.GONE
+        lock_subjects({asked.subject_id, person.pk})
+        request = SubjectRequest.objects.taken(request_id)
+        if state_of(request) != Outcome.OPEN:
+            transaction.set_rollback(True)
+            return state_of(request)
+        _hand_over(request, person, now)
+        return _identified(request, Identity.LINK, now=now, by=None, reason="")
+
+
+def _hand_over(request: SubjectRequest, person: DataSubject, now: datetime) -> None:
+    claimant = request.subject
+    if claimant == person:
+        return
+    papers.hold_open(person, now=now)
+    request.text_id = papers.hand_over(person, request.text_id, now=now)
+    request.scan_id = papers.hand_over(person, request.scan_id, now=now)
+    request.contact_id = _same_contact(person, request.contact_id)
+    request.subject = person
+    request.save(update_fields=["text_id", "scan_id", "contact_id", "subject"])
+    papers.let_go(claimant, now=now)
+
+
+def _same_contact(person: DataSubject, claimed_id: int | None) -> int | None:
+    """The datum of this person that has the value of the claim."""
+    index = PersonalDatum.objects.filter(pk=claimed_id or 0).values_list("index", flat=True).first()
+    if index is None:
+        return None
+    return person.data.live().filter(index=index).values_list("pk", flat=True).first()
+
+
+def _identified(
+    request: SubjectRequest, identity: Identity, *, now: datetime, by: StaffMember | None, reason: str
+) -> Outcome:
+    """The person is known: in work, joined to the same one, or carried out at once. Everybody is locked."""
+    if request.state == State.PAUSED:
+        note(request, Step.RESUMED, now=now, by=by, reason=reason)
+    request.identity, request.verified_at = identity, now
+    same = _same_in_work(request)
+    request.state = State.JOINED if same else State.OPEN
+    request.joined_to = same
+    if not same:
+        clock.count(request, calendar.current())
+    request.save()
+    note(request, Step.CONFIRMED, now=now, by=by, reason=reason)
+    if same:
+        note(request, Step.JOINED, now=now, by=by, reason=same.number)
+        return Outcome.JOINED
+    if request.kind in AT_ONCE:
+        answering.carry_out_at_once(request, now=now)
+    else:
+        opening.tell_opened(request, now=now)
+    return Outcome.DONE
+
+
+def _same_in_work(request: SubjectRequest) -> SubjectRequest | None:
+    if request.kind == Kind.OTHER:
+        return None
+    others = SubjectRequest.objects.in_work().filter(subject=request.subject, kind=request.kind)
+    return others.exclude(pk=request.pk).order_by("pk").first()
+
+
+def disown(request_id: int, *, now: datetime) -> Outcome:
+    """ "I did not ask for this": the request is over, its texts go with the next purge."""
+    with transaction.atomic():
+        asked = SubjectRequest.objects.get(pk=request_id)
+        lock_subjects([asked.subject_id])
+        request = SubjectRequest.objects.taken(request_id)
+        if state_of(request) != Outcome.OPEN:
+            return state_of(request)
+        close(request, State.DISOWNED, Step.DISOWNED, now=now)
+    return Outcome.DISOWNED
+
+
+def close(
+    request: SubjectRequest,
+    state: State,
+    step: Step,
+    *,
+    now: datetime,
+    by: StaffMember | None = None,
+    reason: str = "",
+) -> None:
+    """Ends a request that is answered by nobody. The person and the row are locked by the caller."""
+    request.state = state
+    request.save()
+    note(request, step, now=now, by=by, reason=reason)
+    papers.drop(request.subject, [request.text_id, request.scan_id], now=now)
+    papers.let_go(request.subject, now=now)
+
+
+def check(
+    request: SubjectRequest, checks: Collection[str], *, by: StaffMember, now: datetime, reason: str = ""
+) -> Outcome:
+    """The staff has seen who asks: `checks` are codes of CHECKS. ValidationError (not enough, not waiting for it)."""
+    check_may(by, request, now=now)
+    check_reason(reason)
+    if not any(enough <= set(checks) for enough in ENOUGH):
+        raise ValidationError(_("This is not enough to know who asks."), code="checks")
+    with transaction.atomic():
+        row = locked(request, State.UNVERIFIED, State.PAUSED)
+        if row.subject.status == DataSubject.Status.PENDING:
+            raise ValidationError(_("Nothing is held about whoever this is: there is no record to compare with."))
+        told = " ".join([*sorted(checks), reason.strip()]).strip()
+        return _identified(row, Identity.CHECKLIST, now=now, by=by, reason=told)
+
+
+def doubt(request: SubjectRequest, *, by: StaffMember, reason: str, now: datetime) -> None:
+    """Pauses the clock because it is not clear who asks. PermissionDenied, ValidationError."""
+    check_may(by, request, now=now)
+    check_given(reason)
+    with transaction.atomic():
+        row = locked(request, State.UNVERIFIED, State.OPEN)
+        row.state, row.identity, row.verified_at = State.PAUSED, Identity.NONE, None
+        clock.count(row, calendar.current())
+        row.save()
+        note(row, Step.DOUBTED, now=now, by=by, reason=reason.strip())
+        opening.ask_to_confirm(row, now=now)
+
+
+def lapse(now: datetime) -> int:
+    """Ends the requests nobody confirmed in time; how many."""
+    late = Q()
+    for channel, term in LAPSES_AFTER.items():
+        late |= Q(channel=channel, received_at__lte=now - term)
+    numbers = SubjectRequest.objects.filter(late, state=State.UNVERIFIED).order_by("pk").values_list("pk", flat=True)
+    return sum(_lapse(pk, now) for pk in list(numbers))
+
+
+@transaction.atomic
+def _lapse(request_id: int, now: datetime) -> bool:
+    asked = SubjectRequest.objects.get(pk=request_id)
+    lock_subjects([asked.subject_id])
+    row = SubjectRequest.objects.taken(request_id)
+    if row.state != State.UNVERIFIED:
+        return False
+    close(row, State.LAPSED, Step.LAPSED, now=now)
+    return True
