@@ -1,7 +1,10 @@
 """A file sealed at rest, in parts, so that neither writing nor reading holds it in memory.
 
 Each part stands behind its length. The parts are bound to their file and place (registry.sealing.part_binding): cut,
-lengthened, reordered or changed, the file does not open. The key lies elsewhere; without it the file is noise.
+lengthened, reordered or changed, the file does not open. The key lies elsewhere, wrapped, in the row that the file
+belongs to (`new_key`, `key_of`); without it the file is noise.
+
+Called by: registry.exporting, registry.requests.copying.
 """
 
 import os
@@ -12,11 +15,28 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
+from registry import sealing
+from registry.keyring import keyring
 from registry.sealing import SealError, part_binding, seal_part, unseal_part
 
 LENGTH = struct.Struct(">I")
 LARGEST = 16 * 1024 * 1024  # bytes of a part: a damaged length must not ask for all the memory
 UNFINISHED = ".part"
+
+
+def new_key(kind: bytes, file_id: int) -> tuple[bytes, bytes]:
+    """A key for one file of this kind, plain and wrapped."""
+    key = sealing.new_key()
+    return key, sealing.wrap(keyring().masters, key, _key_binding(kind, file_id))
+
+
+def key_of(wrapped: bytes | memoryview | None, kind: bytes, file_id: int) -> bytes:
+    """SealError if there is none, or it is another file's."""
+    return sealing.unwrap(keyring().masters, bytes(wrapped or b""), _key_binding(kind, file_id))
+
+
+def _key_binding(kind: bytes, file_id: int) -> bytes:
+    return kind + struct.pack(">q", file_id)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The row of a list and its file: who may act on it, how its state turns, where the file lies and what opens it."""
 
-import struct
 from datetime import datetime
 from pathlib import Path
 
@@ -9,9 +8,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
-from registry import auditing, sealing
+from registry import auditing, sealed_files
 from registry.disclosure import may_see_people
-from registry.keyring import keyring
 from registry.models import AccessSettings, AuditEntry, DataExport, StaffMember
 
 Kind = DataExport.Kind
@@ -19,6 +17,7 @@ State = DataExport.State
 Operation = AuditEntry.Operation
 WITH_KEY = [State.BUILDING, State.READY]
 SYSTEM = "exports"
+KIND = b"export"  # what keys of these files are bound to
 
 
 def check(is_allowed: bool, by: StaffMember, about: models.Model, now: datetime) -> None:
@@ -81,14 +80,9 @@ def remove(export: DataExport) -> None:
 
 def new_key(export: DataExport) -> tuple[bytes, bytes]:
     """A key for the file, plain and wrapped."""
-    key = sealing.new_key()
-    return key, sealing.wrap(keyring().masters, key, _binding(export))
+    return sealed_files.new_key(KIND, export.pk)
 
 
 def key_of(export: DataExport) -> bytes:
     """SealError if there is none."""
-    return sealing.unwrap(keyring().masters, bytes(export.wrapped or b""), _binding(export))
-
-
-def _binding(export: DataExport) -> bytes:
-    return b"export" + struct.pack(">q", export.pk)
+    return sealed_files.key_of(export.wrapped, KIND, export.pk)
