@@ -17,7 +17,8 @@ from django.views.decorators.http import require_POST
 
 from consent import admin_subject, campaigns
 from consent.admin_desk import ConfirmationAdmin
-from consent.models import Campaign, Confirmation, ConsentRecord, PolicyVersion, Wording
+from consent.admin_mail import ReceivedMailAdmin
+from consent.models import Campaign, Confirmation, ConsentRecord, PolicyVersion, ReceivedMail, Wording
 from consent.policy import publish
 from consent.tasks import wake_campaigns
 from registry.admin.base import ConfigurationAdmin, EvidenceAdmin, PeopleAdmin, refuse_without, staff_member
@@ -156,6 +157,7 @@ class ConsentRecordAdmin(PeopleAdmin):
 
 
 admin.site.register(Confirmation, ConfirmationAdmin)
+admin.site.register(ReceivedMail, ReceivedMailAdmin)
 admin_subject.add()
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from celery import shared_task
 
-from consent import campaigns, decisions, limits, linking
+from consent import campaigns, decisions, limits, linking, mailbox
 from registry import jobs
 from registry.tasks import wake, wake_mail
 
@@ -27,6 +27,16 @@ def send_links() -> None:
 def wake_links() -> None:
     """Tells a worker that somebody asked for their link. A dead broker costs a minute."""
     wake(send_links)
+
+
+@shared_task
+def read_mailbox() -> None:
+    jobs.run_job("read_mailbox", _read_mailbox)
+    wake_mail()
+
+
+def _read_mailbox(now: datetime) -> str:
+    return f"{mailbox.read(now)}; {mailbox.forget_closed(now)} messages of closed requests forgotten"
 
 
 @shared_task

@@ -1,24 +1,27 @@
 """What consent adds to the page Today: figures, a step of the checklist, work that waits."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from consent.decisions import desk
-from consent.models import Campaign, Confirmation, ConsentRecord, PolicyVersion
-from registry import checklist, figures, work
+from consent.models import Campaign, Confirmation, ConsentRecord, MailboxState, PolicyVersion, ReceivedMail
+from registry import checklist, failures, figures, work
 from registry.deadlines import add_months
+from registry.failures import Failure
 from registry.figures import Board
 from registry.models.texts import LANGUAGES
 
 MONTHS = 12
+MAILBOX_IS_LATE_AFTER = timedelta(minutes=15)
 Act = ConsentRecord.Act
 
 
@@ -85,3 +88,25 @@ work.add(
         is_about_people=False,
     )
 )
+
+
+@failures.add
+def _mailbox(now: datetime) -> Iterator[Failure]:
+    """Requests may lie there that nobody sees. Two queries, none where there is no mailbox."""
+    if not settings.MAILBOX_URL:
+        return
+    state = MailboxState.objects.first()
+    if state is None or state.checked_at is None:
+        text = _("The contact mailbox has not been read yet: %(error)s") % {"error": _error(state)}
+        yield Failure(text, ReceivedMail)
+    elif now - state.checked_at > MAILBOX_IS_LATE_AFTER:
+        since = localize(timezone.localtime(state.checked_at))
+        told = {"since": since, "error": _error(state)}
+        yield Failure(_("The contact mailbox was last read at (%(since)s): %(error)s") % told, ReceivedMail)
+    if count := ReceivedMail.objects.to_look_at().count():
+        text = _("E-mails that could not be read and wait for somebody to look: %(count)d") % {"count": count}
+        yield Failure(text, ReceivedMail, f"?state__exact={ReceivedMail.State.QUARANTINED}")
+
+
+def _error(state: MailboxState | None) -> str:
+    return state.last_error if state and state.last_error else _("no run of the job")

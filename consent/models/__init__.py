@@ -3,6 +3,7 @@
 from consent.models.campaigns import Campaign, CampaignMember
 from consent.models.confirmations import Confirmation
 from consent.models.limits import Attempt, LinkRequest
+from consent.models.mail import MailboxState, ReceivedMail
 from consent.models.policies import PolicyVersion
 from consent.models.records import ConsentRecord, Receipt
 from consent.models.wordings import Wording
@@ -14,7 +15,9 @@ __all__ = [
     "Confirmation",
     "ConsentRecord",
     "LinkRequest",
+    "MailboxState",
     "PolicyVersion",
     "Receipt",
+    "ReceivedMail",
     "Wording",
 ]
