@@ -10,5 +10,8 @@ class ConsentConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("consent.letters")  # tells the outbox how its letters are written
+        import_module("consent.request_letters")  # and those about requests
+        import_module("consent.requests")  # tells requests how consents are withdrawn
+        import_module("consent.copying")  # tells the copy of a person's data what consent keeps
         import_module("consent.traces")  # tells self-retention what consent keeps
         import_module("consent.today")  # tells the page Today what consent counts and waits for

@@ -3,6 +3,8 @@
 A contact may be a mailbox or a telephone: to a number goes the short text of the same name.
 """
 
+from collections.abc import Iterator
+
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -102,8 +104,16 @@ def receipt(message: OutgoingMessage, contact: str) -> Letter | None:
 def _one_click(records: list[ConsentRecord], message: OutgoingMessage) -> dict[str, str]:
     """RFC 8058: the mail program's own unsubscribe button. One consent: that one; several: all of them."""
     purpose = records[0].purpose_id if len(records) == 1 else links.EVERY_PURPOSE
-    url = links.unsubscribe_url(message.subject_id, purpose)
-    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    ways = [links.unsubscribe_url(message.subject_id, purpose), *_by_mail(message.subject_id, purpose)]
+    told = ", ".join(f"<{way}>" for way in ways)
+    return {"List-Unsubscribe": told, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+
+def _by_mail(subject_id: int, purpose_id: int) -> Iterator[str]:
+    """RFC 6068, where somebody reads that mailbox (consent.mailbox)."""
+    if settings.MAILBOX_URL:
+        token = links.token(links.UNSUBSCRIBE, subject_id, purpose_id)
+        yield f"mailto:{Operator.objects.get().contact_email}?subject=unsubscribe%20{token}"
 
 
 @written_by("link", is_service=True)

@@ -42,9 +42,14 @@ BY_NETWORK = {
     "code": Limit(60, timedelta(minutes=10)),
     "again": Limit(30, timedelta(minutes=10)),
     "link": Limit(30, timedelta(minutes=10)),
+    "request": Limit(60, timedelta(minutes=10)),  # two for each: the answers are shown first
     "sign_in": Limit(60, timedelta(minutes=10)),
 }
-BY_TARGET = {"consent": Limit(10, timedelta(hours=1)), "link": Limit(5, timedelta(hours=1))}
+BY_TARGET = {
+    "consent": Limit(10, timedelta(hours=1)),
+    "link": Limit(5, timedelta(hours=1)),
+    "request": Limit(5, timedelta(hours=1)),
+}
 GROWING = (Limit(5, timedelta(minutes=5)), Limit(15, timedelta(hours=1)), Limit(40, timedelta(days=1)))
 # At a name from one network, and from everywhere: so high that nobody shuts a colleague out from one place.
 STAFF = {"sign_in": GROWING, "sign_in_anywhere": (Limit(200, timedelta(days=1)),), "factor": GROWING}

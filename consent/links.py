@@ -23,6 +23,7 @@ from registry.keyring import keyring
 
 CONFIRM, UNSUBSCRIBE, REPRESENT = b"confirm", b"unsubscribe", b"represent"
 ENTER_CODE, SEND_AGAIN, MINE, RECEIPT, FORM = b"code", b"again", b"mine", b"receipt", b"form"
+REQUEST, REQUEST_AGAIN, STATE, NEW_ADDRESS = b"request", b"request_again", b"state", b"new_address"
 EVERY_PURPOSE = 0
 MINE_IS_GOOD_FOR = timedelta(days=30)
 
@@ -53,6 +54,21 @@ def mine_url(subject_id: int, language: str, now: datetime) -> str:
     return _page("mine", language, token(MINE, subject_id, int(until.timestamp())))
 
 
+def request_url(request_id: int, language: str) -> str:
+    """The question whether somebody asked for this. Dies with the state of the request."""
+    return _page("request_confirm", language, token(REQUEST, request_id))
+
+
+def request_state_url(request_id: int, language: str) -> str:
+    """What became of a request. Its page knows when it is too late to look."""
+    return _page("request_state", language, token(STATE, request_id))
+
+
+def new_address_url(old_id: int, new_id: int, language: str) -> str:
+    """By the numbers of two data: the address in force and the one to take its place."""
+    return _page("new_address", language, token(NEW_ADDRESS, old_id, new_id))
+
+
 def unsubscribe_url(subject_id: int, purpose_id: int = EVERY_PURPOSE) -> str:
     return settings.SITE_URL + reverse("unsubscribe", args=[token(UNSUBSCRIBE, subject_id, purpose_id)])
 
@@ -70,6 +86,17 @@ def subscription_of(text: str) -> tuple[int, int]:
 
 def receipt_of(text: str) -> int:
     return numbers_of(RECEIPT, text, 1)[0]
+
+
+def request_of(text: str, use: bytes = REQUEST) -> int:
+    """The request's id. Raises InvalidLink."""
+    return numbers_of(use, text, 1)[0]
+
+
+def addresses_of(text: str) -> tuple[int, int]:
+    """The datum in force and the one to take its place. Raises InvalidLink."""
+    old_id, new_id = numbers_of(NEW_ADDRESS, text, 2)
+    return old_id, new_id
 
 
 def person_of(text: str, now: datetime) -> int:

@@ -31,7 +31,7 @@ PLACEHOLDER = re.compile(r"%\([\w.]+\)\w|%\w")
 MARKED = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
 CALL = re.compile(r"""\b(?:_|gettext|ngettext)\(u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 NAMES = re.compile(
-    r"https?://\S+|\S+@[\w.-]+|www\.[\w.]+|\b[0-9a-f]{16}\b|\b[0-9a-f]{64}\b|(?:DS|CR)-\w{4}-\w{4}"
+    r"https?://\S+|\S+@[\w.-]+|www\.[\w.]+|\b[0-9a-f]{16}\b|\b[0-9a-f]{64}\b|(?:DS|CR|RQ)-\w{4}-\w{4}"
     r"|\b(?:SHA|ENG|JSON|ZIP|UTC|Asia/Almaty|Ed25519|Sergek Technologies Ltd|[Cc]ookies?|IP|[IVX]+)\b"
 )
 FOREIGN = {"kk": r"[A-Za-z]{2,}", "ru": r"[A-Za-z]{2,}|\w*[әғқңөұүһі]\w*"}
@@ -120,6 +120,14 @@ def asked(language):
         ("consent/", {"email": "a@example.kz", "purposes": "site-news", "representative": "a"}),
         ("consent/", {"email": "a@example.kz", "purposes": "site-news", "adult_on": "tomorrow"}),
         ("consent/", {"phone": "87015551234", "purposes": "site-news"}),
+        ("request/", None),
+        ("request/", {}),
+        ("request/", {"kind": "other", "contact": "1", "answer": "send"}),
+        ("request/", {"kind": "withdrawal", "contact": "a@example.kz"}),
+        ("request/", {"kind": "access", "contact": "a@example.kz", "answer": "send"}),
+        ("request/confirm/cut/", None),
+        ("request/state/cut/", None),
+        ("new_address/cut/", None),
         ("nowhere/", None),
     ],
 )

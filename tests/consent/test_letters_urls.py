@@ -20,6 +20,7 @@ from registry.normalise import normalise
 from tests.consent.pages import deliver, forms_of, path_of
 from tests.consent.test_campaigns import widen
 from tests.consent.test_policy import draft
+from tests.consent.test_request_letters import OURS as REQUESTS
 from tests.factories import DAY, EMAIL, PHONE, person, purpose, question, staff
 from tests.faults.tables import rows_written
 
@@ -116,7 +117,7 @@ PAGES = {
 
 
 def test_no_letter_is_forgotten_here():
-    assert {name.removesuffix(" by SMS") for name in LETTERS} == set(mail.writers)
+    assert {name.removesuffix(" by SMS") for name in LETTERS} | set(REQUESTS) == set(mail.writers)
 
 
 @pytest.fixture
