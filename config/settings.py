@@ -118,6 +118,9 @@ if env.str("EMAIL_URL", default=""):
 else:
     EMAIL_BACKEND = "config.mail_folder.EmailBackend"
 
+# --- mail that comes in: imaps://user:password@host:993/INBOX -------------------------------------------------------
+MAILBOX_URL = env.str("MAILBOX_URL", default="")
+
 # --- messages to phones -------------------------------------------------------------------------------------------
 # As files only where mail is files too: once letters really leave, a message must not end in a folder.
 SMS_FOLDER = HOME / "sms"

@@ -8,27 +8,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from registry import checklist, disclosure, jobs
-from registry.models import Appointment, PurgePreview, StaffMember
+from registry import calendar, checklist, disclosure, jobs
+from registry.models import Appointment, PurgePreview, StaffMember, WorkCalendarOverride
 
 
 @dataclass(frozen=True)
 class Banner:
-    """`level`: bad or soon. `row`: what it is about, if it has a page."""
+    """`level`: bad or soon. `row`: what it is about, if it has a page; `model`: the list where it is mended."""
 
     level: str
     text: str
     row: Any = None
+    model: type[models.Model] | None = None
 
 
 def find(reader: StaffMember, now: datetime, *, sees_people: bool) -> list[Banner]:
     """The lines for this reader, the worst first. A constant number of queries."""
-    parts = (_late_purge(now), _waiting_purges(reader, sees_people), _alarms(reader, now), _appointments(reader, now))
+    parts = (
+        _late_purge(now),
+        _waiting_purges(reader, sees_people),
+        _alarms(reader, now),
+        _appointments(reader, now),
+        _calendar(reader, now),
+    )
     return sorted((line for part in parts for line in part), key=lambda line: line.level != "bad")
 
 
@@ -79,3 +87,22 @@ def _told(appointment: Appointment, reader: StaffMember) -> str:
     if appointment.person == reader:
         return _("Your appointment № %(number)s ends. Last day: %(day)s. Then you will see no people.") % told
     return _("Appointment № %(number)s ends (%(who)s). Last day: %(day)s.") % told
+
+
+def _calendar(reader: StaffMember, now: datetime) -> Iterator[Banner]:
+    """Terms that end next year are counted by it already. For whoever keeps the calendar, until they have looked."""
+    year = calendar.year_ahead(now)
+    if year is None or not reader.has_perm("registry.add_workcalendaroverride"):
+        return
+    doubts = calendar.doubts(year, calendar.current())
+    if doubts.is_ait_open or doubts.are_moves_open:
+        yield Banner("soon", " ".join(_asked(doubts)), model=WorkCalendarOverride)
+
+
+def _asked(doubts: calendar.Doubts) -> Iterator[str]:
+    yield _("The calendar of next year (%(year)s) is not confirmed.") % {"year": doubts.year}
+    if doubts.is_ait_open:
+        day = date_format(doubts.ait, "SHORT_DATE_FORMAT") if doubts.ait else "-"
+        yield _("The first day of Kurban Ait is an estimate (%(day)s): state it.") % {"day": day}
+    if doubts.are_moves_open:
+        yield _("State the days that the Government moved; if none, state 1 January as a day off.")

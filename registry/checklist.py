@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from registry import chain, jobs, recovery
+from registry import alarming, chain, jobs, recovery
 from registry.figures import Board
 from registry.models import (
     Appointment,
@@ -117,6 +117,11 @@ def _no_setting_up(now: datetime, board: Board) -> bool:
 def setting_up(now: datetime) -> QuerySet[Appointment]:
     """The appointment a new registry starts with, while it lasts."""
     return Appointment.objects.current(timezone.localdate(now)).filter(order_number=SETTING_UP)
+
+
+@add("reminders", gettext_lazy("A responsible person has an e-mail address: reminders and alarms arrive"), StaffMember)
+def _reminders(now: datetime, board: Board) -> bool:
+    return bool(alarming.officers())
 
 
 @add("letters", gettext_lazy("A letter was sent by the mail server"), OutgoingMessage)

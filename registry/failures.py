@@ -3,7 +3,7 @@
 Called by: the console's page Today. The rules themselves stand where their work is done.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,9 +24,20 @@ class Failure:
     query: str = ""
 
 
+Source = Callable[[datetime], Iterable[Failure]]
+sources: list[Source] = []
+
+
+def add(source: Source) -> Source:
+    """Other packages tell here what of theirs failed: `source(now)`, in a constant number of queries."""
+    sources.append(source)
+    return source
+
+
 def find(now: datetime, board: Board, smallest: int | None) -> list[Failure]:
     """Everything at `now`, the worst first; counts of people below `smallest` hidden. A constant number of queries."""
-    return [*_audit(), *_remains(board, smallest), *_work(now), *_letters(board, smallest)]
+    others = (failure for source in sources for failure in source(now))
+    return [*_audit(), *_remains(board, smallest), *_work(now), *_letters(board, smallest), *others]
 
 
 def _audit() -> Iterator[Failure]:

@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import TruncMonth
+from django.utils import timezone
 from django.utils.formats import number_format
 
-from registry import counts
-from registry.findings import ERASURE_IS_LATE_AFTER
+from registry import certifying, counts
+from registry.deadlines import add_months
 from registry.models import (
     DataSubject,
     DatumTerm,
@@ -26,11 +30,14 @@ from registry.models import (
     OutgoingMessage,
     Processing,
     RetentionDue,
+    SubjectRequest,
 )
+from registry.requests.counting import ANSWERED_IN_TIME, ANSWERED_LATE, WAITS_FOR_STAFF
 
 Counting = Callable[[datetime], Iterable[tuple[str, int]]]
 DUE_IN = (30, 60, 90)  # days
 SOON = timedelta(hours=24)
+MONTHS = 12
 
 countings: dict[str, Counting] = {}
 
@@ -141,14 +148,48 @@ def _due_by(moment: datetime) -> QuerySet[DatumTerm]:
 @add("erasures")
 def _demanded_erasures(now: datetime) -> Iterable[tuple[str, int]]:
     """Demanded erasures that are not done, by what is left of their term."""
-    overdue, soon = (
-        Q(demanded_at__lte=now - ERASURE_IS_LATE_AFTER),
-        Q(demanded_at__lte=now - ERASURE_IS_LATE_AFTER + SOON),
+    term, waiting = certifying.own_term(), certifying.promised(ErasureCertificate.objects.open())
+    return _by_what_is_left(waiting, certifying.is_over(term, now), certifying.is_over(term, now + SOON))
+
+
+def _by_what_is_left(rows: QuerySet[Any], is_over: Q, is_over_soon: Q) -> Iterable[tuple[str, int]]:
+    """By differences: where a day is missing, the negation of a question is no answer."""
+    found: dict[str, int] = rows.aggregate(
+        over=Count("pk", filter=is_over), soon=Count("pk", filter=is_over_soon), all=Count("pk")
     )
-    found: dict[str, Any] = ErasureCertificate.objects.open().aggregate(
-        overdue=Count("pk", filter=overdue), soon=Count("pk", filter=~overdue & soon), later=Count("pk", filter=~soon)
-    )
-    return found.items()
+    left = {"overdue": found["over"], "soon": found["soon"] - found["over"], "later": found["all"] - found["soon"]}
+    return left.items()
+
+
+@add("requests")
+def _requests(now: datetime) -> Iterable[tuple[str, int]]:
+    """Requests that wait for the staff, by what is left of their term; and those whose clock is paused."""
+    waiting = SubjectRequest.objects.filter(WAITS_FOR_STAFF)
+    over, soon = (Q(due_on__lt=timezone.localdate(moment)) for moment in (now, now + SOON))
+    yield from _by_what_is_left(waiting, over, soon)
+    yield "paused", SubjectRequest.objects.filter(state=SubjectRequest.State.PAUSED).count()
+
+
+@add("in_time")
+def _answered_in_time(now: datetime) -> Iterable[tuple[str, int]]:
+    """Answers and refusals by month of the local calendar, given by the last day of their term."""
+    return _answered(ANSWERED_IN_TIME, now)
+
+
+@add("not_in_time")
+def _answered_late(now: datetime) -> Iterable[tuple[str, int]]:
+    return _answered(ANSWERED_LATE, now)
+
+
+def _answered(which: Q, now: datetime) -> Iterable[tuple[str, int]]:
+    zone, this = ZoneInfo(settings.TIME_ZONE), timezone.localdate(now).replace(day=1)
+    months = [add_months(this, -back) for back in reversed(range(MONTHS))]
+    since = datetime(months[0].year, months[0].month, 1, tzinfo=zone)
+    answered = SubjectRequest.objects.filter(state=SubjectRequest.State.ANSWERED).order_by()
+    recent = answered.filter(which, answered_at__gte=since, answered_at__lte=now)
+    counted = dict(recent.values_list(TruncMonth("answered_at", tzinfo=zone)).annotate(Count("pk")))
+    found = {f"{month:%Y-%m}": count for month, count in counted.items()}
+    return [(f"{month:%Y-%m}", found.get(f"{month:%Y-%m}", 0)) for month in months]
 
 
 @add("remains")

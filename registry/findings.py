@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection, models
 from django.db.models import Count, Exists, OuterRef, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from registry import jobs, traces
+from registry import calendar, certifying, jobs, traces
 from registry.deadlines import end_of_day
 from registry.models import (
     DataCategory,
@@ -28,10 +29,12 @@ from registry.models import (
     PersonalDatum,
     Processing,
     ProcessingPurpose,
+    SubjectRequest,
+    WorkCalendarOverride,
 )
+from registry.requests.counting import WAITS_FOR_STAFF
 
 LEDGER_IS_LATE_AFTER = timedelta(minutes=15)
-ERASURE_IS_LATE_AFTER = timedelta(days=21)  # 15 working days at least, holidays not counted (Law 94-V art. 25)
 WITHOUT_RULE = """
     WITH datum (id, subject_id) AS MATERIALIZED ({without_rule}),
     term AS MATERIALIZED (
@@ -68,7 +71,12 @@ KINDS: dict[str, tuple[Level, Any]] = {
     "data-without-rule": (N, _("Data that no purpose needs and no rule reaches: %(count)d")),
     "data-without-rule-not-queued": (W, _("Data that no rule reaches and the purge does not look at: %(count)d")),
     "ledger-late": (W, _("Entries that wait longer than 15 minutes for the erasure ledger: %(count)d")),
-    "erasure-late": (N, _("Demanded erasures not finished after 15 working days: %(count)d")),
+    "erasure-late": (N, _("Demanded erasures whose term is over: %(count)d")),
+    "request-late": (N, _("Requests of people whose term is over: %(count)d")),
+    "calendar-unknown": (
+        W,
+        _("The holidays of %(year)s are not known: terms are counted wrong. Update the registry or state its days off"),
+    ),
     "job-late": (W, _("The job “%(job)s” is late")),
     "trace-without-rule": (W, _("No rule says how long to keep “%(trace)s”: it is kept for ever")),
 }
@@ -196,7 +204,18 @@ def _without_rule() -> Iterator[Finding]:
 def of_work(now: datetime) -> Iterator[Finding]:
     """What should have been done by now. Reads nothing that grows with people; the page Today shows it too."""
     yield from _counted("ledger-late", LedgerQueue.objects.filter(at__lt=now - LEDGER_IS_LATE_AFTER))
-    late = ErasureCertificate.objects.open().filter(demanded_at__lt=now - ERASURE_IS_LATE_AFTER)
+    waiting = certifying.promised(ErasureCertificate.objects.open())
+    late = waiting.filter(certifying.is_over(certifying.own_term(), now))
     yield from _counted("erasure-late", late, ErasureCertificate)
+    requests = SubjectRequest.objects.overdue(timezone.localdate(now)).filter(WAITS_FOR_STAFF)
+    yield from _counted("request-late", requests, SubjectRequest)
+    yield from _of_calendar(now)
     yield from (Finding("job-late", {"job": name}) for name in jobs.late_jobs(now))
     yield from (Finding("trace-without-rule", {"trace": store.name}) for store in traces.without_rule())
+
+
+def _of_calendar(now: datetime) -> Iterator[Finding]:
+    """Years in which terms are counted now, or soon, and of which nobody knows the holidays."""
+    years = {timezone.localdate(now).year, calendar.year_ahead(now)}
+    for year in sorted(year for year in years if year and not calendar.is_known(year)):
+        yield Finding("calendar-unknown", {"year": year}, WorkCalendarOverride)

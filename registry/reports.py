@@ -3,7 +3,9 @@
 Read only, from evidence. Numbers of things and names of staff; no value, and no person but by the number of an act. A
 constant number of queries; what grows with the registry is counted by the database, through an index of the period.
 
-Called by: the console's page. Requests of people are not in it: the registry does not keep them yet (docs/policy.md).
+What is late is told by the calendar and the terms of today, a request by the last day it was promised.
+
+Called by: the console's page.
 """
 
 from collections import Counter
@@ -14,22 +16,26 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncDate
 
-from registry.findings import ERASURE_IS_LATE_AFTER
+from registry import certifying
 from registry.models import (
     Appointment,
     AuditEntry,
     AuditVerification,
     DataExport,
     ErasureCertificate,
+    Incident,
     LegalHold,
     PurgePreview,
     PurgeRun,
     RuleChange,
     StaffMember,
+    SubjectRequest,
 )
+from registry.requests import counting
+from registry.requests.counting import Counts
 
 LONGEST = timedelta(days=366)
 LATE_SHOWN = 50
@@ -100,7 +106,10 @@ class Report:
     purge_decisions: list[PurgePreview]
     rule_decisions: list[RuleChange]
     holds: Mapping[str, int]
+    requests: list[tuple[str, Counts]]
+    late_requests: list[SubjectRequest]
     erasures: Erasures
+    incidents: list[Incident]
     verifications: list[AuditVerification]
 
     @property
@@ -136,7 +145,10 @@ def make(period: Period, now: datetime) -> Report:
         purge_decisions=_decided(PurgePreview.objects.all(), period),
         rule_decisions=_decided(RuleChange.objects.select_related("purpose"), period),
         holds=_holds(period),
+        requests=counting.by_kind(period.begins_at, min(period.ends_at, now)),
+        late_requests=list(counting.late(period.begins_at, min(period.ends_at, now))[:LATE_SHOWN]),
         erasures=_erasures(period, now),
+        incidents=list(Incident.objects.filter(period.holding("discovered_at")).order_by("pk")),
         verifications=list(AuditVerification.objects.filter(period.holding("finished_at")).order_by("pk")),
     )
 
@@ -207,14 +219,13 @@ def _holds(period: Period) -> Mapping[str, int]:
 
 
 def _erasures(period: Period, now: datetime) -> Erasures:
-    until, limit = min(period.ends_at, now), ERASURE_IS_LATE_AFTER
+    until = min(period.ends_at, now)
     open_then = Q(finished_at=None) | Q(finished_at__gte=until)
-    took_too_long = Q(finished_at__lt=until, finished_at__gt=F("demanded_at") + limit)
     at_work = ErasureCertificate.objects.filter(Q(finished_at=None) | Q(finished_at__gte=period.begins_at))
-    late = at_work.filter(took_too_long | (open_then & Q(demanded_at__lt=until - limit)))
     counted = at_work.filter(demanded_at__lt=until).aggregate(
         demanded=Count("pk", filter=period.holding("demanded_at")),
         finished=Count("pk", filter=period.holding("finished_at")),
         open=Count("pk", filter=open_then),
     )
-    return Erasures(**counted, late_count=late.count(), late=list(late.order_by("pk")[:LATE_SHOWN]))
+    late = certifying.late(at_work.filter(demanded_at__lt=until), until)
+    return Erasures(**counted, late_count=len(late), late=late[:LATE_SHOWN])

@@ -33,7 +33,7 @@ INTEGRATOR, ADMINISTRATOR = "Integrator", "Administrator"
 
 PEOPLE = (
     "datasubject", "personaldatum", "processing", "legalhold", "erasurecertificate", "outgoingmessage", "dataexport",
-    "consent.confirmation", "consent.consentrecord",
+    "subjectrequest", "consent.confirmation", "consent.consentrecord", "consent.receivedmail",
 )  # fmt: skip
 CONTENT = (
     "operator", "legalground", "deadline", "datacategory", "processingpurpose", "recipient", "country", "replytemplate",
@@ -41,7 +41,7 @@ CONTENT = (
 )  # fmt: skip
 WORKINGS = (
     "auditentry", "auditseal", "auditverification", "purgerun", "purgepreview", "erasurerecord", "rulechange",
-    "retentionsettings", "selfretentionrule", "accesssettings", "keptcount", "jobrun", "consent.campaign",
+    "retentionsettings", "selfretentionrule", "accesssettings", "keptcount", "jobrun", "incident", "consent.campaign",
 )  # fmt: skip
 STAFF = ("staffmember", "appointment", "auth.group")
 
@@ -66,10 +66,13 @@ class Role:
 DESK = rights("view", *PEOPLE, *CONTENT) | {
     "registry.reveal_personaldatum",
     "registry.block_datasubject",
+    "registry.handle_subjectrequest",
+    "registry.rectify_personaldatum",
     "registry.export_masked",
     "registry.export_plain",
     "consent.enter_confirmation",
     "consent.check_confirmation",
+    "consent.resolve_receivedmail",
 }
 RESPONSIBLE = (
     DESK
@@ -85,6 +88,7 @@ RESPONSIBLE = (
         "registry.propose_rulechange",
         "registry.approve_rulechange",
         "registry.approve_dataexport",
+        "registry.handle_incident",
         "consent.publish_policyversion",
         "consent.start_campaign",
     }
@@ -130,6 +134,8 @@ NOBODYS: Mapping[str, str] = {
     "registry.change_datasubject": "people change by operations only",
     "registry.*_retentiondue": "counted by the program; has no page",
     "registry.view_rememberedidentifier": "has no page: who may be asked about is nobody's to browse",
+    "registry.view_requeststep": "has no page: the life of a request stands on its own page",
+    "registry.view_copypackage": "has no page: a copy stands on the page of its request",
     "consent.view_campaignmember": "has no page: a campaign shows counts",
     "consent.view_receipt": "has no page: a receipt belongs to its person",
 }

@@ -24,6 +24,8 @@ from registry import (
     traces,
 )
 from registry.chain import LedgerError
+from registry.incidents import clock as incident_clock
+from registry.requests import clock, copying, reminding, verifying
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +76,17 @@ def finish_erasures() -> None:
 
 
 @shared_task
+def requests() -> None:
+    """Every hour: what nobody confirmed ends, terms follow the calendar, staff are reminded."""
+    jobs.run_job("requests", _requests)
+
+
+def _requests(now: datetime) -> str:
+    lapsed, recounted = verifying.lapse(now), clock.recount(now) + incident_clock.recount(now)
+    return f"{lapsed} lapsed, {recounted} got another day, {reminding.remind(now)} reminded of"
+
+
+@shared_task
 def count_figures() -> None:
     jobs.run_job("count_figures", lambda now: f"{figures.count(now)} numbers")
 
@@ -111,6 +124,22 @@ def alarms() -> None:
 def wake_exports() -> None:
     """Tells a worker that a list is to be built. A dead broker costs a minute."""
     wake(exports)
+
+
+@shared_task
+def copies() -> None:
+    """Every minute and when the copy of a person's data was asked for."""
+    jobs.run_job("copies", _copies)
+
+
+def _copies(now: datetime) -> str:
+    gone = copying.destroy_over(now)
+    return f"{gone} destroyed, {copying.build_waiting(clock=timezone.now)} built"
+
+
+def wake_copies() -> None:
+    """Tells a worker that a copy is to be built. A dead broker costs a minute."""
+    wake(copies)
 
 
 @shared_task

@@ -28,6 +28,7 @@ from registry.models import (
     AuditEntry,
     AuditSeal,
     AuditVerification,
+    CopyPackage,
     DataExport,
     ErasureCertificate,
     ErasureRecord,
@@ -187,4 +188,5 @@ add(evidence("purge-decisions", _("purge previews and decisions about them"), Pu
 add(evidence("rule-decisions", _("changes of retention rules"), RuleChange, "requested_at"))
 add(evidence("erasure-acts", _("erasure certificates"), ErasureCertificate, "demanded_at"))
 add(evidence("exports", _("lists taken out"), DataExport, "requested_at"))  # their files: registry.exporting
+add(evidence("copies", _("copies of people's data"), CopyPackage, "asked_at"))  # their files: registry.requests.copying
 add(histories("history", _("history of settings and decisions")))

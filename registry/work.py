@@ -12,18 +12,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from registry import certifying
+from registry.deadlines import end_of_day
 from registry.figures import SOON
-from registry.findings import ERASURE_IS_LATE_AFTER
-from registry.models import DataExport, ErasureCertificate, PurgePreview, RuleChange, StaffMember
+from registry.models import (
+    DataExport,
+    ErasureCertificate,
+    Incident,
+    PurgePreview,
+    RuleChange,
+    StaffMember,
+    SubjectRequest,
+)
+from registry.requests.steps import HANDLE
 
 MOST = 200  # rows of one kind that are looked at
 DESTRUCTION_TERM = timedelta(days=1)  # from the end of the term of the data (Rules 395)
 NEVER = datetime.max.replace(tzinfo=UTC)
+Due = Callable[[Any], datetime | None]
+State = SubjectRequest.State
 
 
 @dataclass(frozen=True)
@@ -31,7 +46,8 @@ class Kind:
     """One kind of work. `name` and `about` are shown, `about` says of a row whom or what it concerns.
 
     `permission`: who may do it; `asked_with`: who may ask for it and then sees where it stands. `asked_by`: the field
-    that names who asked. `needs_second`: somebody else must do it than who asked. `due`: None where nothing sets one.
+    that names who asked, or who has taken it on. `needs_second`: somebody else must do it than who asked. `due`: None
+    where nothing sets one; `dues` instead where counting needs something first: it is asked once for all rows.
     """
 
     name: Any
@@ -40,7 +56,8 @@ class Kind:
     asked_by: str
     rows: Callable[[datetime], models.QuerySet[Any]]
     about: Callable[[Any], str]
-    due: Callable[[Any], datetime | None] = lambda row: None
+    due: Due = lambda row: None
+    dues: Callable[[], Due] | None = None
     needs_second: bool = True
     is_about_people: bool = True
 
@@ -54,7 +71,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Item:
-    """One row of the queue. `is_offered`: this reader may do it; `is_mine`: this reader asked for it."""
+    """One row of the queue. `is_offered`: this reader may do it; `is_mine`: this reader asked for it, or took it on."""
 
     kind: Kind
     row: Any
@@ -108,15 +125,17 @@ def waiting(reader: StaffMember, now: datetime, *, sees_people: bool) -> Queue:
 
 
 def _items(kind: Kind, reader: StaffMember, now: datetime) -> list[Item]:
-    rows = kind.seen_by(reader, now)
-    return [] if rows is None else [_item(kind, row, reader) for row in rows[:MOST]]
+    seen = kind.seen_by(reader, now)
+    rows = [] if seen is None else list(seen[:MOST])
+    due = kind.dues() if kind.dues and rows else kind.due
+    return [_item(kind, row, reader, due(row)) for row in rows]
 
 
-def _item(kind: Kind, row: Any, reader: StaffMember) -> Item:
+def _item(kind: Kind, row: Any, reader: StaffMember, due_at: datetime | None) -> Item:
     asked_by = getattr(row, kind.asked_by)
     is_mine = asked_by == reader
     is_offered = reader.has_perm(kind.permission) and not (is_mine and kind.needs_second)
-    return Item(kind, row, kind.due(row), asked_by, is_mine, is_offered)
+    return Item(kind, row, due_at, asked_by, is_mine, is_offered)
 
 
 def in_tab(queue: Queue, tab: str, now: datetime) -> list[Item]:
@@ -125,7 +144,27 @@ def in_tab(queue: Queue, tab: str, now: datetime) -> list[Item]:
 
 
 def _erasures(now: datetime) -> models.QuerySet[ErasureCertificate]:
-    return ErasureCertificate.objects.open().select_related("subject").defer("scan").order_by("demanded_at", "pk")
+    waiting = certifying.promised(ErasureCertificate.objects.open())
+    return waiting.select_related("subject").defer("scan").order_by("demanded_at", "pk")
+
+
+def _erasure_ends() -> Due:
+    term = certifying.own_term()
+    return lambda certificate: certifying.ends_at(certificate, term)
+
+
+def _requests(now: datetime) -> models.QuerySet[SubjectRequest]:
+    return _by_day(SubjectRequest.objects.filter(state=State.OPEN))
+
+
+def _unknown(now: datetime) -> models.QuerySet[SubjectRequest]:
+    """Nobody knows yet who asks, and the staff can find out: a link in a page's letter is pressed by the person."""
+    by_staff = Q(state=State.UNVERIFIED) & ~Q(channel=SubjectRequest.Channel.PAGE)
+    return _by_day(SubjectRequest.objects.filter(by_staff | Q(state=State.PAUSED)))
+
+
+def _by_day(requests: models.QuerySet[SubjectRequest]) -> models.QuerySet[SubjectRequest]:
+    return requests.select_related("subject").defer("explanation").order_by("due_on", "pk")
 
 
 def _purges(now: datetime) -> models.QuerySet[PurgePreview]:
@@ -140,6 +179,27 @@ def _rules(now: datetime) -> models.QuerySet[RuleChange]:
 def _lists(now: datetime) -> models.QuerySet[DataExport]:
     waiting = DataExport.objects.filter(state=DataExport.State.WAITING)
     return waiting.select_related("purpose").defer("wrapped").order_by("requested_at", "pk")
+
+
+def _told_request(request: SubjectRequest) -> str:
+    return f"{request.get_kind_display()}, {request.subject.reference}"
+
+
+def _request_ends(request: SubjectRequest) -> datetime | None:
+    return end_of_day(request.due_on, ZoneInfo(settings.TIME_ZONE)) if request.due_on else None
+
+
+def _untold(now: datetime) -> models.QuerySet[Incident]:
+    return Incident.objects.untold().filter(no_notice_at=None).order_by("due_on", "pk")
+
+
+def _unsettled(now: datetime) -> models.QuerySet[Incident]:
+    """Somebody has stated why no notice is due: another person closes, or sends one."""
+    return Incident.objects.untold().filter(no_notice_at__isnull=False).order_by("due_on", "pk")
+
+
+def _notice_ends(incident: Incident) -> datetime:
+    return end_of_day(incident.due_on, ZoneInfo(settings.TIME_ZONE))
 
 
 def _told_purge(preview: PurgePreview) -> str:
@@ -158,10 +218,28 @@ add(
         asked_by="demanded_by",
         rows=_erasures,
         about=lambda certificate: certificate.subject.reference,
-        due=lambda certificate: certificate.demanded_at + ERASURE_IS_LATE_AFTER,
+        dues=_erasure_ends,
         needs_second=False,
     )
 )
+for _name, _rows in ((gettext_lazy("Answer a request"), _requests), (gettext_lazy("Find out who asks"), _unknown)):
+    add(Kind(_name, HANDLE, HANDLE, "assignee", _rows, _told_request, _request_ends, needs_second=False))
+for _title, _breaches, _by in (
+    (gettext_lazy("Notice of a breach"), _untold, "entered_by"),
+    (gettext_lazy("Close an incident without a notice"), _unsettled, "no_notice_by"),
+):
+    add(
+        Kind(
+            _title,
+            permission="registry.handle_incident",
+            asked_with="registry.handle_incident",
+            asked_by=_by,
+            rows=_breaches,
+            about=lambda incident: str(incident.get_kind_display()),
+            due=_notice_ends,
+            needs_second=_by == "no_notice_by",
+        )
+    )
 add(
     Kind(
         gettext_lazy("Approve a purge"),

@@ -10,12 +10,14 @@ from django.contrib.auth.models import Group
 from django.db.models import Model
 
 from consent.decisions import desk
-from consent.models import Campaign, PolicyVersion
+from consent.models import Campaign, PolicyVersion, ReceivedMail
 from registry import demands, previewing, roles, rules
+from registry.incidents import opening as entering
 from registry.models import (
     AuditSeal,
     AuditVerification,
     Authenticator,
+    DataCategory,
     DataExport,
     DataSubject,
     ErasureRecord,
@@ -29,12 +31,15 @@ from registry.models import (
     ReplyTemplate,
     SavedFilter,
     StaffMember,
+    SubjectRequest,
     WorkCalendarOverride,
 )
+from registry.requests import opening, papers, verifying
 from registry.simulating import RULE, Proposal
 from tests.factories import EMAIL, PHONE, hold, person, purpose, staff
 
-CANARIES = (EMAIL, "Aigul", "77015551234", "7015551234", "701 555 12 34", "701) 555-12-34")
+ASKED, SCAN = "my geese must be counted", b"\x89PNG\r\n\x1a\n"
+CANARIES = (EMAIL, ASKED, "Aigul", "77015551234", "7015551234", "701 555 12 34", "701) 555-12-34")
 
 
 @dataclass
@@ -79,6 +84,7 @@ def _about(root: StaffMember, subject: DataSubject, now: datetime) -> dict[type[
     other, who = person(now=now), {"by": root, "now": now}
     ground = LegalGround.objects.first()
     entry = desk.enter({"phone": "87010000001"}, [purpose()], way="telephone", language="kk", **who)
+    request = _request(root, subject, now)
     purge = {"datum_id": 10**9, "subject": other, "category_id": 1, "ground": "on_demand", "at": now}
     rows = [
         subject,
@@ -87,8 +93,28 @@ def _about(root: StaffMember, subject: DataSubject, now: datetime) -> dict[type[
         entry,
         ErasureRecord.objects.create(**purge),
         previewing.keep(now, taken_at=now, by=root),
+        request,
+        _mail(request, now),
     ]
     return {type(row): row for row in rows}
+
+
+def _request(root: StaffMember, subject: DataSubject, now: datetime) -> SubjectRequest:
+    """In work, with text and scan: the canary person asked at the desk for a copy."""
+    contact, who = subject.data.live().contacts().order_by("pk")[0], {"by": root, "now": now}
+    asked = {"channel": "desk", "language": "ru", "contact_id": contact.pk, "text": ASKED, "scan": SCAN}
+    request = opening.receive(subject, SubjectRequest.Kind.ACCESS, **asked, **who)
+    verifying.check(request, ["document"], **who)
+    return SubjectRequest.objects.get(pk=request.pk)
+
+
+def _mail(request: SubjectRequest, now: datetime) -> ReceivedMail:
+    """A letter of the canary person, filed into their request."""
+    datum_id = papers.keep(request.subject, papers.MAIL, ASKED, now=now)
+    moments = {"arrived_at": now, "seen_at": now}
+    return ReceivedMail.objects.create(
+        key=b"k" * 32, uid=1, uid_validity=1, size=1, state="filed", request=request, datum_id=datum_id, **moments
+    )
 
 
 def _workings(root: StaffMember, now: datetime) -> dict[type[Model], Any]:
@@ -114,6 +140,7 @@ def _workings(root: StaffMember, now: datetime) -> dict[type[Model], Any]:
             code="cloud", kind="processor", country_id="KZ", name_kk="n", name_ru="n", name_en="n"
         ),
         WorkCalendarOverride.objects.create(day=now.date(), kind="dayoff", reason="decree"),
+        entering.open_incident("loss", "a letter", DataCategory.objects.all()[:1], discovered_at=now, by=root, now=now),
     ]
     return {type(row): row for row in rows}
 

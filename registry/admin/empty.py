@@ -49,6 +49,9 @@ TEXTS = {
     "registry.workcalendaroverride": _(
         "Days moved by the Government. Add one when it declares a working Saturday or a day off."
     ),
+    "registry.subjectrequest": _(
+        "What people ask: a copy, a correction, destruction. They come by page and e-mail; enter what came on paper."
+    ),
     "consent.campaign": _("Asking people anew when the policy became wider. Begin on the page of its version."),
     "consent.confirmation": _("Questions and their answers. Consents from paper wait here for a second person."),
     "consent.consentrecord": _("Every consent given, changed or withdrawn. It fills when people answer."),

@@ -36,10 +36,10 @@ def find_view(request: HttpRequest) -> HttpResponse:
         return _page(request, problem=" ".join(error.messages))
     if len(found.people) == 1:
         return redirect("admin:registry_datasubject_change", found.people[0].pk)
-    return _page(request, found=found, lines=_lines(found))
+    return _page(request, found=found, lines=lines_of(found))
 
 
-def _lines(found: searching.Found) -> list[tuple[DataSubject, tuple[str, object], list[str]]]:
+def lines_of(found: searching.Found) -> list[tuple[DataSubject, tuple[str, object], list[str]]]:
     """Everybody found, with their state and the hints of their contacts."""
     people = with_contacts(DataSubject.objects.filter(pk__in=[one.pk for one in found.people]))
     return [(one, badge_of(one), list(masked(one.live_data).values())) for one in people]  # type: ignore[attr-defined]

@@ -53,6 +53,9 @@ system_names = {  # by the audit's name of a job or page
     "step-up": _("second step, once more"),
     "rules": _("changes of rules"),
     "exports": _("lists taken out"),
+    "copies": _("building of copies"),
+    "requests": _("handling of requests"),
+    "page": _("page"),
     "alarm": _("alarm"),
     "console: no appointment": _("no appointment"),
     "console: search": _("search"),
@@ -76,6 +79,7 @@ def acts(subject: DataSubject, by: StaffMember) -> list[tuple[str, str | Promise
     has_data = subject.status != DataSubject.Status.ERASED
     may_block = by.has_perm("registry.block_datasubject")
     offered = [
+        ("request_enter_for", _("Enter a request"), has_data and by.has_perm("registry.handle_subjectrequest")),
         ("place_hold", _("Place a hold"), has_data and by.has_perm("registry.place_legalhold")),
         ("block_subject", _("Block"), is_active and may_block),
         ("unblock_subject", _("Unblock"), is_blocked and may_block),

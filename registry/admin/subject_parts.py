@@ -5,19 +5,32 @@ Each part is served by an index that begins with the person.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import F
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from registry import reasons
+from registry import certifying, reasons
 from registry.admin.subject_page import Badge, Part, Shown, letter_names, system_names
+from registry.admin.today import deadline_of
+from registry.deadlines import end_of_day
 from registry.disclosure import masked
-from registry.findings import ERASURE_IS_LATE_AFTER
-from registry.models import AuditEntry, DataSubject, ErasureCertificate, OutgoingMessage, PersonalDatum, Processing
+from registry.models import (
+    AuditEntry,
+    DataSubject,
+    ErasureCertificate,
+    OutgoingMessage,
+    PersonalDatum,
+    Processing,
+    SubjectRequest,
+)
 
 MOST = 20  # rows of one part
+State = SubjectRequest.State
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,7 @@ class Line:
 
 
 STANDINGS = {PersonalDatum.Standing.CONFIRMED: "ok", PersonalDatum.Standing.CLAIMED: "soon"}
+REQUESTS = {State.UNVERIFIED: "soon", State.OPEN: "soon", State.PAUSED: "soon", State.ANSWERED: "ok"}
 DELIVERIES = {
     OutgoingMessage.State.SENT: "ok",
     OutgoingMessage.State.QUEUED: "soon",
@@ -61,6 +75,23 @@ def _standing(datum: PersonalDatum) -> Badge:
     return STANDINGS.get(PersonalDatum.Standing(datum.standing), ""), datum.get_standing_display()
 
 
+def requests(subject: DataSubject, now: datetime) -> Shown:
+    """What this person asked for, the newest first, with how far it is and by when it is due. One query."""
+    rows = subject.requests.select_related("assignee").defer("explanation").order_by("-pk")[: MOST + 1]
+    shown = [(row, (REQUESTS.get(State(row.state), ""), row.get_state_display()), _due(row, now)) for row in rows]
+    return {"rows": shown[:MOST], "has_more": len(shown) > MOST}
+
+
+def _due(row: SubjectRequest, now: datetime) -> Badge:
+    """Of one that waits: the badge of its deadline; of an answered one whether it was in time."""
+    if row.answered_at:
+        is_in_time = row.was_in_time(timezone.localdate(row.answered_at))
+        return ("", _("in time")) if is_in_time else ("bad", _("answered late"))
+    if row.state not in SubjectRequest.WAITING or row.due_on is None:
+        return "", ""
+    return deadline_of(end_of_day(row.due_on, ZoneInfo(settings.TIME_ZONE)), now)
+
+
 def processing(subject: DataSubject, now: datetime) -> Shown:
     """One row a purpose at most."""
     rows = subject.processing.select_related("purpose").order_by("purpose__position", "purpose")[:MOST]
@@ -82,17 +113,29 @@ def holds(subject: DataSubject, now: datetime) -> Shown:
 
 
 def erasures(subject: DataSubject, now: datetime) -> Shown:
-    """What was demanded, how far it is, and by when it is due: 15 working days at least (Law 94-V art. 8, 25)."""
-    rows = subject.certificates.select_related("ground").order_by("-pk")[:MOST]
-    return {"rows": [(row, _progress(row, now), row.demanded_at + ERASURE_IS_LATE_AFTER) for row in rows]}
+    """What was demanded, how far it is, and its last day (Law 94-V art. 8, 25)."""
+    found = certifying.promised(subject.certificates.all()).select_related("ground").order_by("-pk")
+    rows, term = list(found[:MOST]), certifying.own_term()
+    return {"rows": [(row, *_progress(row, certifying.ends_at(row, term), now)) for row in rows]}
 
 
-def _progress(row: ErasureCertificate, now: datetime) -> Badge:
+def _progress(row: ErasureCertificate, ends_at: datetime, now: datetime) -> tuple[Badge, date]:
+    """Its state, and the last day of its term."""
+    return _state(row, is_late=ends_at <= now), timezone.localdate(ends_at) - timedelta(days=1)
+
+
+def _state(row: ErasureCertificate, *, is_late: bool) -> Badge:
     if row.remains:
         return "bad", _("something was found")
     if row.finished_at:
         return "ok", _("done")
-    return ("bad", _("late")) if row.demanded_at + ERASURE_IS_LATE_AFTER <= now else ("soon", _("waits"))
+    return ("bad", _("late")) if is_late else ("soon", _("waits"))
+
+
+def incidents(subject: DataSubject, now: datetime) -> Shown:
+    """Breaches that concern this person's data, the newest first."""
+    rows = subject.incidents.select_related("incident").order_by("-pk")[:MOST]
+    return {"rows": [row.incident for row in rows]}
 
 
 def messages(subject: DataSubject, now: datetime) -> Shown:
@@ -118,9 +161,11 @@ def _who(entry: AuditEntry) -> object:
 PAGE = "admin/registry/subject_{}.html"
 OWN = [
     Part(10, _("Data held"), "registry.view_personaldatum", PAGE.format("data"), data),
+    Part(25, _("Requests"), "registry.view_subjectrequest", PAGE.format("requests"), requests),
     Part(30, _("Processing"), "registry.view_processing", PAGE.format("processing"), processing),
     Part(40, _("Holds"), "registry.view_legalhold", PAGE.format("holds"), holds, is_beside=True),
     Part(50, _("Demanded erasures"), "registry.view_erasurecertificate", PAGE.format("erasures"), erasures, True),
+    Part(55, _("Incidents"), "registry.view_incident", "admin/registry/incident_person.html", incidents, True),
     Part(60, _("Messages"), "registry.view_outgoingmessage", PAGE.format("messages"), messages, True),
     Part(70, _("Who looked and who changed"), "registry.view_auditentry", PAGE.format("audit"), audit, True),
 ]

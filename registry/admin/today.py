@@ -30,7 +30,7 @@ TABS: dict[str, Promise] = {
     "all": gettext_lazy("All"),
     "overdue": gettext_lazy("Overdue"),
     "today": gettext_lazy("Due in 24 hours"),
-    "mine": gettext_lazy("Asked for by me"),
+    "mine": gettext_lazy("Mine"),
     "unassigned": gettext_lazy("Nobody's"),
 }
 
@@ -74,7 +74,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "title": _("Today"),
         "counted_at": reading.board.counted_at,
         "banners": [
-            (line, reading.page_of(line.row))
+            (line, reading.page_of(line.row) or reading.list_of(line.model))
             for line in banners.find(reading.reader, reading.now, sees_people=reading.sees_people)
         ],
         "tiles": tiles(reading, queue),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from registry import charts as geometry
 from registry.charts import Chart, Value
 from registry.figures import Board, shown, told
+from registry.requests.counting import share
 
 Names = Mapping[str, Promise]
 ACTS: Names = {"given": gettext_lazy("given"), "withdrawn": gettext_lazy("withdrawn")}
@@ -27,7 +28,18 @@ DUE: Names = {
     "60": gettext_lazy("31-60 days"),
     "90": gettext_lazy("61-90 days"),
 }
-COLOURS = {"given": "c1", "withdrawn": "c2", "overdue": "bad", "soon": "soon", "later": "ok"}
+REQUESTS: Names = {**DEADLINES, "paused": gettext_lazy("clock paused")}
+ANSWERS: Names = {"in_time": gettext_lazy("in time"), "not_in_time": gettext_lazy("late")}
+COLOURS = {
+    "given": "c1",
+    "withdrawn": "c2",
+    "overdue": "bad",
+    "soon": "soon",
+    "later": "ok",
+    "paused": "c2",
+    "in_time": "ok",
+    "not_in_time": "bad",
+}
 
 
 @dataclass(frozen=True)
@@ -48,17 +60,15 @@ class Drawn:
 
 
 def charts(board: Board, smallest: int | None) -> dict[str, Any]:
-    """The three charts; None for one that has nothing to show yet."""
-    return {"months": _months(board, smallest), "erasures": _erasures(board, smallest), "due": _due(board, smallest)}
+    """The charts by name; None for one that has nothing to show yet."""
+    drawn = {"months": _months, "requests": _requests, "answers": _answers, "erasures": _erasures, "due": _due}
+    return {name: draw(board, smallest) for name, draw in drawn.items()}
 
 
 def _months(board: Board, smallest: int | None) -> Drawn | None:
-    """Newest first."""
-    series = {act: shown(board.of(act), smallest)[0] for act in ACTS}
-    months = sorted(series["given"], reverse=True)
-    if not any(value != 0 for act in ACTS for value in series[act].values()):
+    rows = _by_month(board, ACTS, smallest)
+    if not rows:
         return None
-    rows = [(month, [_value(series[act].get(month, 0), COLOURS[act], smallest) for act in ACTS]) for month in months]
     return Drawn(
         "months",
         _("Consents given and withdrawn"),
@@ -66,8 +76,24 @@ def _months(board: Board, smallest: int | None) -> Drawn | None:
         geometry.bars([(_month(month, "M Y"), values) for month, values in rows]),
         [_("month"), *map(str, ACTS.values())],
         [(_month(month, "YEAR_MONTH_FORMAT"), [value.text for value in values]) for month, values in rows],
-        [(COLOURS[act], str(name)) for act, name in ACTS.items()],
+        _legend(ACTS),
     )
+
+
+def _by_month(board: Board, names: Names, smallest: int | None) -> list[tuple[str, list[Value]]]:
+    """The month, newest first, with the number of each of these figures; empty where there is none in any month."""
+    series = {name: shown(board.of(name), smallest)[0] for name in names}
+    months = sorted({month for counted in series.values() for month in counted}, reverse=True)
+    if not any(value != 0 for counted in series.values() for value in counted.values()):
+        return []
+    return [
+        (month, [_value(counted.get(month, 0), COLOURS[name], smallest) for name, counted in series.items()])
+        for month in months
+    ]
+
+
+def _legend(names: Names) -> list[tuple[str, str]]:
+    return [(COLOURS[name], str(label)) for name, label in names.items()]
 
 
 def _month(month: str, style: str) -> str:
@@ -76,18 +102,65 @@ def _month(month: str, style: str) -> str:
     return written if get_language() == "en" else written.lower()
 
 
+def _answers(board: Board, smallest: int | None) -> Drawn | None:
+    """Where one of the two numbers is hidden there is no share: it would bring the number back."""
+    rows = _by_month(board, ANSWERS, smallest)
+    if not rows:
+        return None
+    whole = [[value.amount for value in values] for _month_, values in rows]
+    told_ = _("By month, the last twelve; the newest first. Refusals count, what was joined or closed does not.")
+    return Drawn(
+        "answers",
+        _("Requests answered in time"),
+        f"{_('Answered in time, of all:')} {_share_of_all(whole)}. {told_}",
+        geometry.bars([(_month(month, "M Y"), values) for month, values in rows]),
+        [_("month"), *map(str, ANSWERS.values()), _("share in time")],
+        [
+            (_month(month, "YEAR_MONTH_FORMAT"), [*(value.text for value in values), _share(amounts)])
+            for (month, values), amounts in zip(rows, whole, strict=True)
+        ],
+        _legend(ANSWERS),
+    )
+
+
+def _share_of_all(months: list[list[int | None]]) -> str:
+    if any(amount is None for amounts in months for amount in amounts):
+        return "-"
+    return _share([sum(amount or 0 for amount in column) for column in zip(*months, strict=True)])
+
+
+def _share(amounts: list[int | None] | list[int]) -> str:
+    """None where a number is hidden."""
+    in_time, late = amounts
+    return "-" if in_time is None or late is None else share(in_time, in_time + late)
+
+
 def _erasures(board: Board, smallest: int | None) -> Drawn | None:
-    values = _values(board.of("erasures"), DEADLINES, smallest)
+    titles = _("Demanded erasures by deadline"), _("Those that are not done yet."), _("erasures")
+    return _by_deadline("erasures", titles, DEADLINES, board, smallest)
+
+
+def _requests(board: Board, smallest: int | None) -> Drawn | None:
+    titles = _("Open requests by deadline"), _("Those that wait for an answer of yours."), _("requests")
+    return _by_deadline("requests", titles, REQUESTS, board, smallest)
+
+
+def _by_deadline(
+    code: str, titles: tuple[str, str, str], names: Names, board: Board, smallest: int | None
+) -> Drawn | None:
+    """One bar divided by what is left of the term. `titles`: of the chart, what is in it, of the column."""
+    values = _values(board.of(code), names, smallest)
     if not any(value.amount != 0 for value in values):
         return None
+    title, description, column = titles
     return Drawn(
-        "erasures",
-        _("Demanded erasures by deadline"),
-        _("Those that are not done yet."),
+        code,
+        title,
+        description,
         geometry.stacked(values),
-        [_("deadline"), _("erasures")],
-        _table(values, DEADLINES),
-        [(value.css, f"{name}: {value.text}") for value, name in zip(values, DEADLINES.values(), strict=True)],
+        [_("deadline"), column],
+        _table(values, names),
+        [(value.css, f"{name}: {value.text}") for value, name in zip(values, names.values(), strict=True)],
         is_stacked=True,
     )
 

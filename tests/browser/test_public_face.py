@@ -732,7 +732,7 @@ def test_the_form_is_walked_through_in_the_order_it_is_read(visit):
     contacts, ticks = ["id_email", "id_phone"], [f"{name}-2" for name in ("third_parties", "cross_border", "public_sources")]
     purposes = ["purpose-1", "purpose-2", *ticks, "purpose-3", "purpose-4"]
     languages, below = ["/kk/consent/", "/ru/consent/", "/en/consent/"], ["/en/mine/", "/en/policy/", "BUTTON", "button"]
-    footer = ["/en/policy/", "mailto:info@sergekgroup.com"]
+    footer = ["/en/policy/", "/en/request/", "mailto:info@sergekgroup.com"]
     assert [*stops(window.page)] == ["skip", *languages, *contacts, *purposes, "SUMMARY", *below, *footer]
 
 

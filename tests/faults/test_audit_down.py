@@ -16,19 +16,26 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consent.models import Confirmation, PolicyVersion
+from consent.models import Confirmation, PolicyVersion, ReceivedMail
 from registry import auditing, blocking
+from registry.incidents import acts as breaches
+from registry.incidents import opening as entering
 from registry.models import (
     Appointment,
     AuditEntry,
+    DataCategory,
     DataExport,
+    DataSubject,
+    Incident,
     LegalGround,
     LegalHold,
     Passkey,
     PurgePreview,
     RuleChange,
     StaffMember,
+    SubjectRequest,
 )
+from registry.requests import opening, verifying
 from registry.sign_in import recovery_codes
 from tests.browser.conftest import shipped  # noqa: F401 (a fixture: a draft of the policy is made and goes again)
 from tests.conftest import owner_connection
@@ -159,7 +166,70 @@ def acts(house: House, console: Console) -> list[Act]:
         ("appoint", "root", at("registry_appointment_add"), order(row[StaffMember])),
         ("revoke", "root", at("registry_appointment_change", row[Appointment].pk), {"revoked_on": "01.11.2026"}),
     ]
-    return [*(Act(*one) for one in listed), *settings_changed(house, console)]
+    return [*(Act(*one) for one in [*listed, *with_requests(house), *with_incidents(house)]), *settings_changed(house, console)]
+
+
+def with_requests(house: House) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """Everything staff do with requests: the house's own, which is in work; one that waits; one of each kind to answer."""
+    reason, row, ground = {"reason": "checked"}, house.rows[SubjectRequest], LegalGround.objects.first().pk
+    waits = asked(house, house.subject, "other")
+    moves = {
+        "take": {}, "kind": {"kind": "blocking"}, "doubt": reason, "spam": reason, "copy": {}, "join": {"other": waits.pk},
+        "extend": {"days": 1} | reason, "text": reason, "scan": reason,
+    }  # fmt: skip
+    yield from ((f"request {name}", "root", at(f"request_{name}", row.pk), body) for name, body in moves.items())
+    yield "request check", "root", at("request_check", waits.pk), {"checks": ["document"]}
+    yield "request ask", "root", at("request_ask", waits.pk), {}
+    when = {"received_at": "2026-11-20T10:00", "language": "kk", "kind": "other"}
+    yield "request enter", "root", at("request_enter_for", house.subject.pk), when
+    yield "request enter new", "root", at("request_enter_new"), when | {"contact": "new@example.kz"}
+    yield "request find", "root", at("request_enter"), {"term": EMAIL}
+    moments = {"arrived_at": timezone.now(), "seen_at": timezone.now()}
+    mail = ReceivedMail.objects.create(
+        key=b"q" * 32, uid=2, uid_validity=1, size=1, state="quarantined", why="unreadable", **moments
+    )
+    yield "mail resolve", "root", at("mail_resolve", mail.pk), {}
+    yield "mail read", "root", at("mail_read", house.rows[ReceivedMail].pk), reason
+    needs = {
+        "erasure": {"ground": ground}, "blocking": {}, "other": {},
+        "rectification": {"value": "right@example.kz"},
+    }  # fmt: skip
+    for kind, also in needs.items():
+        one = asked(house, person(now=timezone.now()), kind)
+        verifying.check(one, ["document"], by=house.root, now=timezone.now())
+        body = {"kind": kind, "text": "Done.", "datum": one.contact_id} | also
+        yield f"answer {kind}", "root", f"{at('request_answer', one.pk)}?outcome=granted", body
+    body = {"kind": row.kind, "text": "No.", "ground": ground}
+    yield "refuse request", "root", f"{at('request_answer', row.pk)}?outcome=refused", body
+
+
+def with_incidents(house: House) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """Everything done with a breach: the house's own, and others that wait to be closed."""
+    row, reason, moment = house.rows[Incident], {"reason": "checked"}, f"{timezone.localtime():%Y-%m-%dT%H:%M:%S}"
+    told, stated, data = entered(house), entered(house), DataCategory.objects.first().pk
+    sent = {"sent_at": moment, "how": "post"}
+    breaches.note_sent(told, sent_at=timezone.now(), how="post", reference="", by=house.root, now=timezone.now())
+    breaches.state_no_notice(stated, reason="no key", by=house.root, now=timezone.now())
+    entry = {"kind": "loss", "discovered_at": moment, "happened": "a letter", "categories": [data]}
+    yield "enter incident", "root", at("incident_enter"), entry
+    yield "measure", "root", at("incident_measure", row.pk), {"text": "a lock", "at": moment}
+    yield "finding", "root", at("incident_finding", row.pk), {"text": "a copy", "at": moment}
+    kept = {"references": house.subject.reference, "act": "keep", "seen": "1"} | reason
+    yield "source", "root", at("incident_source_references", row.pk), kept
+    yield "sent", "root", at("incident_sent", row.pk), sent
+    yield "no notice", "root", at("incident_no_notice", row.pk), reason
+    yield "close incident", "root", at("incident_close", told.pk), reason
+    yield "close without notice", "second", at("incident_close", stated.pk), reason
+
+
+def entered(house: House) -> Incident:
+    data, now = DataCategory.objects.all()[:1], timezone.now()
+    return entering.open_incident("loss", "a letter", data, discovered_at=now, by=house.root, now=now)
+
+
+def asked(house: House, subject: DataSubject, kind: str) -> SubjectRequest:
+    contact, who = subject.data.live().contacts().order_by("pk")[0], {"by": house.root, "now": timezone.now()}
+    return opening.receive(subject, kind, channel="desk", language="kk", contact_id=contact.pk, **who)
 
 
 def settings_changed(house: House, console: Console) -> Iterator[Act]:

@@ -13,11 +13,15 @@ from django.utils import timezone
 from consent import policy
 from consent.models import PolicyVersion
 from registry import holds, purging
+from registry.incidents import acts, asked, sources
+from registry.incidents import opening as incidents
 from registry.models import (
     AccessSettings,
     Appointment,
     AuditSeal,
+    CopyPackage,
     Country,
+    DataCategory,
     DataSubject,
     LegalHold,
     PersonalDatum,
@@ -30,6 +34,7 @@ from registry.models import (
     WorkCalendarOverride,
 )  # fmt: skip
 from registry.registration import create_subject
+from registry.requests import opening
 from tests.conftest import owner_connection
 from tests.factories import DAY, EMAIL, MOMENT, hold, keep_until, person, purpose, question, staff
 
@@ -44,8 +49,9 @@ EVIDENCE = [
     "registry_historicalselfretentionrule", "registry_historicalcountry", "registry_historicalrecipient",
     "registry_historicalprocessingpurpose_recipients", "consent_receipt", "registry_auditseal",
     "registry_historicalaccesssettings", "registry_historicalreplytemplate", "registry_historicalworkcalendaroverride",
+    "registry_requeststep",
 ]  # fmt: skip
-NEVER_DELETED = ["registry_datasubject", "registry_staffmember"]
+NEVER_DELETED = ["registry_incident", "registry_datasubject", "registry_staffmember", "registry_subjectrequest", "registry_copypackage"]
 
 
 @pytest.fixture
@@ -67,10 +73,20 @@ def a_row_everywhere():
     WorkCalendarOverride.objects.create(day=MOMENT.date(), kind="dayoff", reason="decree")
     sealed = {"lines": b"x", "previous": b"0" * 32, "head": b"1" * 32, "sealed_at": MOMENT}
     AuditSeal.objects.create(first_entry=1, last_entry=1, count=1, **sealed)
+    opening.receive(person(), "other", channel="page", language="kk", now=MOMENT)
+    incident = an_incident(member)
+    question = asked.of_references(subject.reference)
+    sources.add_source(incident, question, seen=1, reason="the door", by=member, now=MOMENT)
+    acts.note_measure(incident, "a lock", at=MOMENT, by=member, now=MOMENT)
     keep_until(subject, MOMENT)
     purging.purge(MOMENT)
     for table in EVIDENCE:
         assert query(f"SELECT count(*) FROM {table}"), table
+
+
+def an_incident(member):
+    data = DataCategory.objects.all()[:1]
+    return incidents.open_incident("loss", "a letter", data, discovered_at=MOMENT, by=member, now=MOMENT)
 
 
 def query(statement, *values):
@@ -212,9 +228,15 @@ def test_a_finished_run_is_frozen_and_an_open_one_is_not():
     assert query("UPDATE registry_purgerun SET data = 1 WHERE id = %s", open_run.pk) == 1
 
 
-def test_people_and_staff_are_never_deleted():
-    person()
-    staff()
+def a_copy(member):
+    """Of a request that was just received."""
+    request = opening.receive(person(), "access", channel="page", language="kk", now=MOMENT)
+    CopyPackage.objects.create(request=request, state="building", asked_at=MOMENT, asked_by=member)
+
+
+def test_people_staff_and_requests_are_never_deleted():
+    a_copy(member := staff())
+    an_incident(member)
     for table in NEVER_DELETED:
         assert query(f"SELECT count(*) FROM {table}")
         refuses(f"DELETE FROM {table}", error=ProgrammingError)
@@ -222,9 +244,10 @@ def test_people_and_staff_are_never_deleted():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_owner_can_t_delete_people_staff_or_a_finished_run():
+def test_the_owner_can_t_delete_people_staff_requests_or_a_finished_run():
     keep_until(person(now=MOMENT - DAY), MOMENT)
-    staff()
+    a_copy(member := staff())
+    an_incident(member)
     purging.purge(MOMENT)
     for table in [*NEVER_DELETED, "registry_purgerun"]:
         assert "is evidence" in owner_refuses(f"DELETE FROM {table}")

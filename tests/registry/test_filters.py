@@ -182,6 +182,7 @@ def test_an_empty_list_teaches_and_a_filtered_one_says_so(client, clerk):
         client.cookies["language"] = "en"
         filtered = client.get(f"{GROUNDS}?is_reviewed__exact=1").content.decode()
         assert "Nothing matches" in filtered and "Nothing here yet" not in filtered
+        ReplyTemplate.objects.all().delete()
         enter(client, staff("boss"))
         empty = client.get(reverse("admin:registry_replytemplate_changelist")).content.decode()
     assert "Nothing here yet" in empty and "everybody answers alike" in empty

@@ -2,9 +2,10 @@
 
 Guarded lines broken and seen to fail: `keep_until=None` taken out of `without_end_date` and of `without_rule`, `until=None`
 out of `held_without_end`, the comparison of the queue turned round, the two clocks of `never_starts` exchanged, closed
-purposes not left out, `<=` in `_day_is_over` turned to `<`, the exit code."""
+purposes not left out, `<=` in `_day_is_over` turned to `<`, the exit code, next year in `_of_calendar`,
+requests that wait for their person."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
 
 import pytest
@@ -13,7 +14,7 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from registry import findings, jobs, traces
+from registry import calendar, findings, jobs, traces
 from registry.models import (
     DataCategory,
     DatumTerm,
@@ -25,8 +26,10 @@ from registry.models import (
     ProcessingPurpose,
     RetentionDue,
     SelfRetentionRule,
+    SubjectRequest,
 )
 from registry.processing import recount, refresh_due
+from registry.requests import opening
 from tests.factories import DAY, MOMENT, block, enter, hold, keep_until, person, purpose, question, staff
 
 pytestmark = pytest.mark.django_db
@@ -204,12 +207,33 @@ def test_a_ledger_that_waits_is_a_warning(minutes, is_found):
     assert bool(found("ledger-late")) is is_found
 
 
-@pytest.mark.parametrize(("days", "is_found"), [(20, False), (22, True)])
-def test_a_demanded_erasure_that_lasts_is_a_notice(days, is_found):
+# Today is Sunday 22 November 2026: of what was demanded on Sunday the 1st the last of 15 working days was Friday the 20th.
+@pytest.mark.parametrize(("day", "is_found"), [(date(2026, 11, 1), True), (date(2026, 11, 2), False)])
+def test_a_demanded_erasure_that_lasts_is_a_notice(day, is_found):
     ErasureCertificate.objects.create(
-        subject=person(), ground=LegalGround.objects.first(), reason="asked", demanded_at=MOMENT - days * DAY
+        subject=person(),
+        ground=LegalGround.objects.first(),
+        reason="asked",
+        demanded_at=datetime.combine(day, time(18, 59), tzinfo=UTC),
     )
     assert bool(found("erasure-late")) is is_found
+
+
+@pytest.mark.parametrize(
+    ("channel", "due_on", "is_found"),
+    [("mail", "2026-11-21", True), ("mail", "2026-11-22", False), ("page", "2026-11-21", False)],
+)
+def test_a_request_beyond_its_term_is_a_notice_unless_it_waits_for_its_person(channel, due_on, is_found):
+    request = opening.receive(person(), SubjectRequest.Kind.ACCESS, channel=channel, language="ru", now=MOMENT)
+    SubjectRequest.objects.filter(pk=request.pk).update(due_on=due_on)
+    assert bool(found("request-late")) is is_found
+
+
+def test_a_year_without_holidays_is_a_warning(monkeypatch):
+    assert not found("calendar-unknown") and not calendar.is_known(2500)
+    monkeypatch.setattr(calendar, "is_known", lambda year: year < 2027)
+    assert [finding.values["year"] for finding in found("calendar-unknown")] == [2027]
+    assert not found("calendar-unknown", datetime(2026, 10, 31, tzinfo=UTC))
 
 
 def test_a_late_job_is_a_warning():
@@ -237,7 +261,7 @@ def test_warnings_come_first_and_texts_speak_the_language_of_the_reader():
 def test_the_questions_do_not_grow_with_people(django_assert_max_num_queries):
     for _ in range(5):
         keep_until(person(), None)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(17):
         findings.find(MOMENT)
 
 

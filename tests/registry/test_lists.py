@@ -23,8 +23,11 @@ from tests.factories import EMAIL, PHONE, enter, hold, person, staff
 
 pytestmark = pytest.mark.django_db
 PEOPLE = sorted((model._meta.label_lower for model, admin in site._registry.items() if isinstance(admin, PeopleAdmin)))
-# Few rows each, however many people there are: what staff entered, demanded, listed or asked for themselves.
-SMALL = {"registry.legalhold", "registry.erasurecertificate", "registry.purgepreview", "registry.dataexport"}
+# Few rows each, however many people there are: what staff entered, demanded, listed, asked for themselves or must answer.
+SMALL = {
+    "registry.legalhold", "registry.erasurecertificate", "registry.purgepreview", "registry.dataexport",
+    "registry.subjectrequest",
+}  # fmt: skip
 BIG = sorted(set(PEOPLE) - SMALL)
 JOINED = {"?end=unknown"}  # asks the purpose too: with as few rows as here the planner may begin there
 MOST_ROWS_ARE = {

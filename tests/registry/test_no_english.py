@@ -19,7 +19,7 @@ from simple_history.admin import SimpleHistoryAdmin
 
 from consent import campaigns
 from consent.decisions import desk
-from consent.models import Campaign, Confirmation, PolicyVersion
+from consent.models import Campaign, Confirmation, PolicyVersion, ReceivedMail
 from consent.policy import publish
 from registry import approving, blocking, demands, disclosure, exporting, figures, holds, previewing, purging, rules
 from registry.models import (
@@ -35,8 +35,10 @@ from registry.models import (
     RuleChange,
     SavedFilter,
     StaffMember,
+    SubjectRequest,
     WorkCalendarOverride,
 )
+from registry.requests import opening, verifying
 from registry.simulating import Proposal
 from tests.consent.test_campaigns import widen
 from tests.consent.test_languages import FOREIGN, NAMES
@@ -53,7 +55,7 @@ ENTERED = re.compile(r"(_en|_kk|_ru|^text|^code|^username|^name|^context|^refere
 NUMBERED = {
     "subject_id": DataSubject, "purpose_id": ProcessingPurpose, "preview_id": PurgePreview, "change_id": RuleChange,
     "datum_id": PersonalDatum, "hold_id": LegalHold, "policy_id": PolicyVersion, "campaign_id": Campaign,
-    "confirmation_id": Confirmation, "filter_id": SavedFilter, "export_id": DataExport, "pk": StaffMember,
+    "request_id": SubjectRequest, "mail_id": ReceivedMail, "confirmation_id": Confirmation, "filter_id": SavedFilter, "export_id": DataExport, "pk": StaffMember,
 }  # fmt: skip
 TYPED = {"page": "registry_datasubject", "kind": "authenticator"}
 LEFT_OUT = {"logout", "view_on_site", "app_list"}  # opened below; leads elsewhere; our index has no such page
@@ -188,6 +190,8 @@ def full(officer, today):
     SavedFilter.objects.create(person=officer, page="registry_datasubject", name="№ 6", query="status=active")
     disclosure.reveal(subject.data.all()[0], by=officer, reason="№ 7", now=today)
     exporting.ask(purpose(), kind="plain", reason="№ 8", by=officer, now=today)
+    asked = {"channel": "desk", "language": "kk", "text": "№ 9", "scan": b"%PDF-", "by": officer, "now": today}
+    verifying.check(opening.receive(subject, "access", **asked), ["document"], by=officer, now=today)
     figures.count(today)
     return subject
 

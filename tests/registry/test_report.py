@@ -1,7 +1,7 @@
 """The page of the seals and the report of internal control: what stands there, who may see it, and that it is only read.
 
 Broken and seen to fail: the right and the appointment asked for by the report, the right to see the page of the seals and
-to verify, the border days, erasures that wait too long.
+to verify, the border days, erasures that wait too long, refusals, requests answered after the period.
 """
 
 from datetime import date, datetime
@@ -22,7 +22,11 @@ from registry.models import (
     ErasureCertificate,
     LegalGround,
     LegalHold,
+    SubjectRequest,
 )
+from registry.requests import answering, opening, verifying
+from registry.requests.answering import Details
+from registry.requests.counting import Counts
 from tests.factories import DAY, EMAIL, MOMENT, PHONE, enter, hold, keep_until, person, purpose, staff
 from tests.faults.tables import rows_written
 
@@ -135,6 +139,63 @@ def test_late_erasures_are_named_by_their_number():
     assert (erasures.demanded, erasures.finished, erasures.open, erasures.late_count) == (2, 2, 2, 2)
 
 
+def asked_for(at, kind="access", *, channel="page", now=MOMENT):
+    return opening.receive(
+        person(now=now), SubjectRequest.Kind(kind), channel=channel, language="ru", now=datetime(*at, 12, tzinfo=ALMATY)
+    )
+
+
+def in_work(at, kind="access"):
+    request = asked_for(at, kind)
+    verifying.confirm(request.pk, now=request.received_at)
+    return SubjectRequest.objects.get(pk=request.pk)
+
+
+def answered(request, at, by, outcome="granted"):
+    details = Details(ground=LegalGround.objects.first()) if outcome == "refused" else Details()
+    answering.answer(request, outcome, "Hens.", by=by, now=datetime(*at, tzinfo=ALMATY), details=details)
+    return request
+
+
+def test_requests_are_in_it_by_kind_with_the_share_in_time():
+    clerk = staff()
+    answered(in_work((2026, 11, 2), "other"), (2026, 11, 5, 23, 59), clerk)
+    late = answered(in_work((2026, 11, 2), "other"), (2026, 11, 6, 0, 0), clerk)
+    answered(in_work((2026, 11, 2), "erasure"), (2026, 11, 20, 9, 0), clerk, "refused")
+    answered(in_work((2026, 9, 1), "other"), (2026, 9, 3, 9, 0), clerk)  # long over
+    open_, overdue, before = in_work((2026, 11, 30)), in_work((2026, 11, 20)), in_work((2026, 10, 1))
+    unconfirmed, by_mail = asked_for((2026, 11, 2)), asked_for((2026, 11, 2), channel="mail")
+    verifying.lapse(datetime(2026, 11, 9, 13, tzinfo=ALMATY))
+    in_work((2026, 12, 1), "blocking")  # after it
+    report = reports.make(NOVEMBER, DECEMBER)
+    found = dict(zip(("access", "erasure", "other", "all"), (one for _name, one in report.requests), strict=True))
+    assert found["access"] == Counts(received=4, open=4, late=3)
+    assert found["erasure"] == Counts(received=1, answered=1, refused=1, in_time=1)
+    assert found["other"] == Counts(received=2, answered=2, in_time=1, late=1)
+    assert found["all"] == Counts(received=7, answered=3, refused=1, in_time=2, open=4, late=4)
+    assert (found["other"].share, found["all"].share, found["access"].share) == ("50 %", "66 %", "-")
+    assert report.late_requests == [before, late, by_mail, overdue]
+    assert open_ not in report.late_requests and unconfirmed not in report.late_requests
+
+
+def test_a_request_answered_after_the_period_was_open_and_late_at_its_end():
+    request = answered(in_work((2026, 11, 25)), (2026, 12, 1, 9, 0), staff(), "refused")
+    assert request.due_on == date(2026, 11, 30)
+    (_name, one), _all = reports.make(NOVEMBER, DECEMBER).requests
+    assert one == Counts(received=1, open=1, late=1)
+    december = reports.Period(date(2026, 12, 1), date(2026, 12, 31))
+    (_name, one), _all = reports.make(december, DECEMBER).requests
+    assert one == Counts(answered=1, refused=1, late=1)
+
+
+def test_a_period_without_requests_says_so_and_the_page_names_late_ones_by_number(client):
+    assert reports.make(NOVEMBER, DECEMBER).requests[-1][1] == Counts()
+    request = in_work((2026, 11, 2))
+    enter(client, member("Auditor"))
+    body = shown(client, first="2026-11-01", last="2026-11-20")[1]
+    assert request.number in body and request.subject.reference not in body
+
+
 def test_purges_and_lists_are_in_it():
     keep_until(person(), MOMENT)
     purging.purge(MOMENT)
@@ -170,10 +231,10 @@ def test_the_number_of_queries_does_not_grow(django_assert_num_queries):
             )
 
     fill("a")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(19):
         reports.make(NOVEMBER, DECEMBER)
     fill("bcdef")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(19):
         reports.make(NOVEMBER, DECEMBER)
 
 

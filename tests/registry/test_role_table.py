@@ -1,7 +1,7 @@
 """Role x address x method x row, over every address of the console.
 
 The tables below say who gets in; everybody else is refused, and an address in no table fails the test by its name. The
-canary's values stand in one answer only: that of showing a value, to whoever may.
+canary's values stand in three answers only: of showing a value, the text of a request and a letter, to whoever may.
 
 Guarded lines broken and seen to fail: the appointment taken out of AppointedOnly and refuse_unappointed; the permission
 taken out of the pages about previews and of the form of showing; a document that answers POST; `lookup_allowed`; the
@@ -18,11 +18,11 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from consent.models import PolicyVersion
+from consent.models import PolicyVersion, ReceivedMail
 from registry import roles
 from registry.models import AuditEntry
 from tests.factories import enter
-from tests.house import CANARIES, House, build, member
+from tests.house import ASKED, CANARIES, House, build, member
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +41,7 @@ LISTS = {
     "consent_confirmation": ("OFA", "", ""),
     "consent_consentrecord": ("OFA", "", ""),
     "consent_policyversion": ("OFAIX", "FX", "FX"),
+    "consent_receivedmail": ("OFA", "", ""),
     "consent_wording": ("OFAIX", "", ""),
     "registry_accesssettings": ("FAMX", "", "MX"),
     "registry_appointment": ("FAMX", "MX", "MX"),
@@ -54,6 +55,7 @@ LISTS = {
     "registry_deadline": ("OFAIX", "FX", "FX"),
     "registry_erasurecertificate": ("OFA", "", ""),
     "registry_erasurerecord": ("FA", "", ""),
+    "registry_incident": ("FA", "", ""),
     "registry_jobrun": ("FAIMX", "", ""),
     "registry_legalground": ("OFAIX", "FX", "FX"),
     "registry_legalhold": ("OFA", "F", ""),
@@ -69,6 +71,7 @@ LISTS = {
     "registry_rulechange": ("FAX", "", ""),
     "registry_selfretentionrule": ("FAX", "", "FX"),
     "registry_staffmember": ("FAMX", "MX", "MX"),
+    "registry_subjectrequest": ("OFA", "", ""),
     "registry_workcalendaroverride": ("OFAIX", "FX", "FX"),
 }
 ACTIONS = {"consent_policyversion": {"publish": "FX"}, "registry_legalhold": {"release": "F"}}
@@ -98,9 +101,23 @@ PAGES = {
     "find": ("OFA", "OFA"),
     "findings": ("OFAIX", "OFAIX"),
     "forget_filter": ("", "OFA"),  # ends at the list it belonged to
+    "incident_close": ("F", "F"),
+    "incident_enter": ("F", "F"),
+    "incident_finding": ("F", "F"),
+    "incident_measure": ("F", "F"),
+    "incident_no_notice": ("F", "F"),
+    "incident_notice": ("FA", ""),
+    "incident_people": ("FA", ""),
+    "incident_sent": ("F", "F"),
+    "incident_source_audit": ("F", "F"),
+    "incident_source_list": ("F", "F"),
+    "incident_source_purpose": ("F", "F"),
+    "incident_source_references": ("F", "F"),
     "jsi18n": (ALL, ""),
     "login": (ALL, ALL),
     "logout": ("", ""),  # ends at the sign-in, as it should
+    "mail_read": ("OF", "OF"),
+    "mail_resolve": ("", "OF"),
     "my_sign_in": (ALL, ALL),
     "passkey_add": ("", ALL),
     "passkey_ask": (ALL, ALL),
@@ -120,6 +137,22 @@ PAGES = {
     "purpose_close": ("FX", "FX"),
     "recovery_codes": (ALL, ALL),
     "release_hold": ("F", "F"),
+    "request_answer": ("OF", "OF"),
+    "request_ask": ("OF", "OF"),
+    "request_check": ("OF", "OF"),
+    "request_copy": ("OF", "OF"),
+    "request_doubt": ("OF", "OF"),
+    "request_enter": ("OF", "OF"),
+    "request_enter_for": ("OF", "OF"),
+    "request_enter_new": ("OF", "OF"),
+    "request_extend": ("OF", "OF"),
+    "request_join": ("OF", "OF"),
+    "request_kind": ("OF", "OF"),
+    "request_letter": ("", ""),  # it is not answered yet
+    "request_scan": ("OF", "OF"),
+    "request_spam": ("OF", "OF"),
+    "request_take": ("OF", "OF"),
+    "request_text": ("OF", "OF"),
     "reveal": ("OF", "OF"),
     "rule_decide": ("", "FX"),
     "rule_propose": ("FX", "FX"),
@@ -133,12 +166,17 @@ PAGES = {
     "view_on_site": ("", ""),
 }
 QUERY = {"autocomplete": "?app_label=registry&model_name=appointment&field_name=person"}
+SHOWN = {("reveal", "POST"), ("request_text", "POST"), ("mail_read", "POST")}
 BODY = {
     "desk_decide": {"act": "refuse", "reason": "wrong paper"},
     "export_decide": {"act": "approve"},
     "find": {"term": CANARIES[0]},
     "login": {"username": "nobody", "password": "nothing"},
+    "mail_read": {"reason": "asked"},
     "purge_decide": {"act": "approve", "reason": "checked"},
+    "request_enter": {"term": CANARIES[0]},
+    "request_scan": {"reason": "asked"},
+    "request_text": {"reason": "asked"},
     "reveal": {"reason": "asked"},
     "rule_decide": {"act": "approve", "reason": "checked"},
     "save_filter": {"name": "late", "query": "status__exact=active"},
@@ -217,8 +255,11 @@ def _argument(parameter: str, house: House) -> Any:
         return known[parameter]
     kinds = {
         "preview_id": "purgepreview", "purpose_id": "processingpurpose", "change_id": "rulechange",
-        "filter_id": "savedfilter", "pk": "staffmember", "export_id": "dataexport", "person_id": "staffmember",
+        "filter_id": "savedfilter", "request_id": "subjectrequest", "pk": "staffmember", "export_id": "dataexport", "incident_id": "incident",
+        "person_id": "staffmember",
     }  # fmt: skip
+    if parameter == "mail_id":
+        return house.rows[ReceivedMail].pk
     app, model = ("registry", kinds[parameter]) if parameter in kinds else ("consent", parameter.removesuffix("_id"))
     return house.rows[apps.get_model(app, model)].pk
 
@@ -263,7 +304,7 @@ def test_who_gets_in_where(house, letter):
             answer = walker.ask(method, address + QUERY.get(name, ""), BODY.get(name))
             if is_refused(answer) is (letter in may) or answer.status_code >= 500:
                 wrong.append(f"{name} {method} {letter}: {answer.status_code} {answer.redirect_chain}")
-            if (name, method) != ("reveal", "POST") and any(canary in text_of(answer) for canary in CANARIES):
+            if (name, method) not in SHOWN and any(canary in text_of(answer) for canary in CANARIES):
                 leaks.append(f"{name} {method}")
     assert not wrong, "\n".join(wrong)
     assert not leaks, leaks
@@ -278,6 +319,13 @@ def text_of(answer: Any) -> str:
 def test_a_value_opens_to_whoever_may_and_to_nobody_else(house, letter):
     answer = Walker(someone(letter)).ask("POST", reverse("admin:reveal", args=[house.datum.pk]), {"reason": "asked"})
     assert (CANARIES[0] in text_of(answer)) is (letter in PAGES["reveal"][1])
+
+
+@pytest.mark.parametrize("letter", CAST)
+def test_the_text_of_a_request_opens_to_whoever_may_and_to_nobody_else(house, letter):
+    address = reverse("admin:request_text", args=arguments("request_text", house))
+    answer = Walker(someone(letter)).ask("POST", address, {"reason": "asked"})
+    assert (ASKED in text_of(answer)) is (letter in PAGES["request_text"][1])
 
 
 def test_other_methods_get_no_further(house):

@@ -2,7 +2,10 @@
 
 Guarded lines broken and seen to fail: the permission of the parts, of each act, of the link and the form that show a
 value; the appointment of each act; the limit of the entries and their order, which is the index's; the last day of a
-hold counted without the day itself; data of others offered for a hold."""
+hold counted without the day itself; data of others offered for a hold; the last day of a demand, an
+answer that was late."""
+
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -15,15 +18,20 @@ from consent import decisions
 from consent.models import ConsentRecord
 from registry import demands
 from registry.admin import subject_parts
-from registry.models import AccessSettings, AuditEntry, DataSubject, LegalGround, OutgoingMessage
+from registry.models import AccessSettings, AuditEntry, DataSubject, LegalGround, OutgoingMessage, SubjectRequest
+from registry.requests import answering, opening, verifying
 from tests.factories import DAY, EMAIL, MOMENT, PHONE, block, enter, hold, person, question, staff
 
 pytestmark = pytest.mark.django_db
+Kind = SubjectRequest.Kind
 VIEWS = [
     "view_datasubject", "view_personaldatum", "view_processing", "view_legalhold", "view_erasurecertificate",
-    "view_erasurerecord", "view_outgoingmessage", "view_auditentry", "view_consentrecord",
+    "view_erasurerecord", "view_outgoingmessage", "view_auditentry", "view_consentrecord", "view_subjectrequest",
 ]  # fmt: skip
-PARTS = ["Data held", "Consents", "Processing", "Holds", "Demanded erasures", "Messages", "Who looked and who changed"]
+PARTS = [
+    "Data held", "Consents", "Requests", "Processing", "Holds", "Demanded erasures", "Messages",
+    "Who looked and who changed",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -123,8 +131,10 @@ def much_more(subject):
     OutgoingMessage.objects.bulk_create(
         OutgoingMessage(**letter, language="kk", queued_at=MOMENT, next_try_at=MOMENT) for _ in many
     )
-    for _ in many:
+    for number in many:
         hold(subject)
+        request = opening.receive(subject, Kind.ACCESS, channel="page", language="ru", now=MOMENT + number * DAY)
+        verifying.disown(request.pk, now=MOMENT)
     ConsentRecord.objects.bulk_create(
         ConsentRecord(
             subject=subject, purpose=record.purpose, act="refused", at=MOMENT, language="kk", channel="page",
@@ -140,10 +150,11 @@ def test_the_page_costs_the_same_and_shows_no_more_for_who_has_much(client, subj
     with CaptureQueriesContext(connection) as little:
         page(client, subject)
     much_more(subject)
+    page(client, subject)  # the process looks after its ledger anew
     with CaptureQueriesContext(connection) as much:
         body = page(client, subject)
     assert len(little) == len(much) <= 30
-    assert body.count("<time") == 50 + 3 * subject_parts.MOST  # acts; holds, messages and entries
+    assert body.count("<time") == 50 + 4 * subject_parts.MOST  # acts; requests, holds, messages and entries
     assert "Only the newest are shown here." in body
 
 
@@ -163,6 +174,48 @@ def test_the_acts_of_consent_are_a_timeline_with_who_entered_them(client, subjec
     timeline = page(client, subject).split(">Consents</h2>")[1].split("</section>")[0]
     assert timeline.index("withdrawn") < timeline.index("confirmed") < timeline.index("asked for")
     assert timeline.count("policy version 1") == 2 and "?person=" + subject.reference in timeline
+
+
+# Requests and demanded erasures
+
+
+def part(client, subject, title):
+    return page(client, subject).split(f">{title}</h2>")[1].split("</section>")[0]
+
+
+def test_requests_stand_there_with_number_state_and_deadline_and_without_their_text(client, subject):
+    now = timezone.now()
+    contact = subject.data.get(category__code="email")
+    request = opening.receive(
+        subject, Kind.ACCESS, channel="page", language="ru", now=now, contact_id=contact.pk, text="about my hens"
+    )
+    enter(client, member(*VIEWS))
+    shown = part(client, subject, "Requests")
+    assert request.number in shown and "waits for confirmation" in shown and "hens" not in page(client, subject)
+    SubjectRequest.objects.filter(pk=request.pk).update(due_on=timezone.localdate(now) - 3 * DAY)
+    assert "overdue" in part(client, subject, "Requests")
+    assert "has asked for nothing" in part(client, person(now=now), "Requests")
+
+
+def test_an_answer_says_whether_it_was_in_time(client, subject):
+    now, clerk = timezone.now(), staff("other")
+    enter(client, member(*VIEWS))
+    for due, told in ((timezone.localdate(now), "in time"), (timezone.localdate(now) - DAY, "answered late")):
+        request = opening.receive(subject, Kind.OTHER, channel="page", language="ru", now=now)
+        verifying.confirm(request.pk, now=now)
+        SubjectRequest.objects.filter(pk=request.pk).update(due_on=due, alarm_on=due)
+        answering.answer(request, SubjectRequest.Outcome.GRANTED, "Hens.", by=clerk, now=now)
+        assert told in part(client, subject, "Requests")
+
+
+def test_a_demand_is_due_by_the_calendar_or_by_the_request_it_carries_out(client, subject):
+    officer, ground = staff(), LegalGround.objects.first()
+    at = datetime(2026, 3, 20, 7, tzinfo=UTC)
+    hold(subject)
+    demands.demand(subject, ground=ground, reason="asked", by=officer, now=at)
+    enter(client, member(*VIEWS))
+    shown = part(client, subject, "Demanded erasures")
+    assert "15.04.2026" in shown.replace("April 15, 2026", "15.04.2026") and "late" in shown
 
 
 # Blocking

@@ -5,10 +5,15 @@ Guarded lines broken and seen to fail. In registry/work.py: people's work shown 
 in `told`, the legal ground in "live", the lower end of a group of days, the horizon of the data due. In
 registry/admin/today.py: the months beside the live consents, appointment and permission of `read`, who sees the steps
 and what failed. In registry/banners.py: whose appointment, who hears of openings, who hears of a waiting purge. In
-registry/checklist.py: appointment and role of the two people, the mail server. In consent/today.py: the time zone."""
+registry/checklist.py: appointment and role of the two people, the mail server, the officers' addresses. In
+consent/today.py: the time zone. Of requests: the end of the last day, what came by the page in the queue, an appointment to see
+them, "soon" counted without "overdue", the local day of an answer, a paused clock, a share rounded up or
+shown beside a hidden number; the right to be asked for next year's calendar."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Group
@@ -22,6 +27,8 @@ from consent import decisions
 from consent.decisions import desk
 from registry import (
     banners,
+    calendar,
+    certifying,
     charts,
     checklist,
     demands,
@@ -36,6 +43,7 @@ from registry import (
     tasks,
     work,
 )
+from registry.admin import today_charts
 from registry.admin.today import deadline_of
 from registry.figures import Board
 from registry.models import (
@@ -56,7 +64,11 @@ from registry.models import (
     PurgePreview,
     PurgeRun,
     StaffMember,
+    SubjectRequest,
+    WorkCalendarOverride,
 )
+from registry.requests import answering, handling, opening, verifying
+from registry.requests.answering import Details
 from registry.simulating import Proposal
 from tests.factories import DAY, MOMENT, block, enter, hold, keep_until, person, purpose, question, staff
 
@@ -102,6 +114,19 @@ def demanded(now, by=None):
     hold(subject)
     by = by or staff("who-demands")
     return demands.demand(subject, ground=LegalGround.objects.all()[0], reason="asked", by=by, now=now)
+
+
+def asked(now, kind="access", channel="page"):
+    subject = person(now=now)
+    return opening.receive(subject, SubjectRequest.Kind(kind), channel=channel, language="ru", now=now)
+
+
+def in_work(now, kind="access"):
+    """A request of somebody known."""
+    request = asked(now, kind)
+    verifying.confirm(request.pk, now=now)
+    request.refresh_from_db()
+    return request
 
 
 def preview(**fields):
@@ -183,16 +208,42 @@ def test_data_due_are_what_the_definition_of_due_says_about_everybody():
 
 
 def test_demanded_erasures_are_counted_by_what_is_left_of_their_term():
+    """Today is Sunday 22 November: what was demanded on Sunday the 1st had 15 working days until Friday the 20th."""
     certificate = demanded(MOMENT)
-    for left, group in (
-        (21 * DAY, "later"),
-        (DAY + HOUR, "later"),
-        (DAY, "soon"),
-        (HOUR, "soon"),
-        (0 * DAY, "overdue"),
-    ):
-        ErasureCertificate.objects.filter(pk=certificate.pk).update(demanded_at=MOMENT + left - 21 * DAY)
-        assert counted("erasures") == {"overdue": 0, "soon": 0, "later": 0, group: 1}
+    for day, group in ((date(2026, 11, 1), "overdue"), (date(2026, 11, 2), "soon"), (date(2026, 11, 3), "later")):
+        noon = datetime.combine(day, time(7), tzinfo=UTC)
+        ErasureCertificate.objects.filter(pk=certificate.pk).update(demanded_at=noon)
+        moment = MOMENT if group != "soon" else datetime(2026, 11, 23, 9, tzinfo=UTC)
+        assert counted("erasures", moment) == {"overdue": 0, "soon": 0, "later": 0, group: 1}
+
+
+def test_requests_are_counted_by_what_is_left_of_their_term():
+    requests = [in_work(MOMENT) for _ in range(5)] + [asked(MOMENT), asked(MOMENT, channel="mail")]
+    days = (21, 22, 22, 23, None, 21, 21)  # today is the 22nd; the last but one came by the page and waits for its link
+    for request, day in zip(requests, days, strict=True):
+        due_on = date(2026, 11, day) if day else None
+        state = request.state if day else "paused"
+        identity = {"identity": "none", "verified_at": None} if state == "paused" else {}
+        SubjectRequest.objects.filter(pk=request.pk).update(due_on=due_on, alarm_on=due_on, state=state, **identity)
+    assert counted("requests") == {"overdue": 2, "soon": 2, "later": 1, "paused": 1}
+
+
+def test_answers_in_time_and_late_are_counted_by_month_and_nothing_else_is_an_answer():
+    ground = LegalGround.objects.all()[0]
+    granted, refused, late, paused = (in_work(MOMENT, "other") for _ in range(4))
+    clerk, last = staff("clerk"), MOMENT + 3 * DAY  # Wednesday the 25th
+    answer = partial(answering.answer, by=clerk)
+    answer(granted, "granted", "Hens.", now=last)
+    answer(refused, "refused", "No.", now=datetime(2026, 11, 25, 18, 59, tzinfo=UTC), details=Details(ground=ground))
+    answer(late, "granted", "Hens.", now=datetime(2026, 11, 25, 19, 0, tzinfo=UTC))
+    verifying.doubt(paused, by=clerk, reason="strange", now=last)
+    answer(paused, "refused", "Who?", now=last + 30 * DAY, details=Details(ground=ground))
+    handling.close_as_spam(in_work(MOMENT, "other"), by=clerk, reason="spam", now=last + 30 * DAY)
+    verifying.lapse(asked(MOMENT).received_at + 8 * DAY)
+    now = last + 40 * DAY
+    assert {month: n for month, n in counted("in_time", now).items() if n} == {"2026-11": 2, "2026-12": 1}
+    assert {month: n for month, n in counted("not_in_time", now).items() if n} == {"2026-11": 1}
+    assert len(counted("in_time", now)) == 12
 
 
 def test_counting_again_replaces_everything_and_says_when():
@@ -209,6 +260,39 @@ def test_the_job_counts_and_a_new_registry_is_counted_at_once():
     tasks.count_figures()
     assert JobRun.objects.get(name="count_figures").succeeded_at
     assert figures.read().counted_at > MOMENT
+
+
+# the share answered in time
+
+
+def board(in_time, late):
+    return Board(MOMENT, {"in_time": in_time, "not_in_time": late})
+
+
+def answers(in_time, late, smallest=None):
+    with translation.override("en"):
+        return today_charts.charts(board(in_time, late), smallest)["answers"]
+
+
+def test_the_share_in_time_stands_beside_every_month_and_is_never_rounded_up():
+    drawn = answers({"2026-10": 0, "2026-11": 199}, {"2026-10": 0, "2026-11": 1})
+    assert drawn.rows == [("November 2026", ["199", "1", "99 %"]), ("October 2026", ["0", "0", "-"])]
+    assert "of all: 99 %" in drawn.description
+    assert answers({"2026-11": 0}, {"2026-11": 0}) is None
+
+
+def test_where_a_number_is_hidden_there_is_no_share_that_brings_it_back():
+    drawn = answers({"2026-10": 20, "2026-11": 40}, {"2026-10": 0, "2026-11": 2}, smallest=5)
+    assert drawn.rows == [("November 2026", ["40", "< 5", "-"]), ("October 2026", ["20", "0", "100 %"])]
+    assert "of all: -" in drawn.description and "2 " not in drawn.description.split("By month")[0]
+
+
+def test_the_chart_of_requests_hides_small_groups():
+    waiting = Board(MOMENT, {"requests": {"overdue": 2, "soon": 0, "later": 30, "paused": 0}})
+    with translation.override("en"):
+        (seen, blind) = (today_charts.charts(waiting, smallest)["requests"] for smallest in (None, 5))
+    assert [cells for _name, cells in seen.rows] == [["2"], ["0"], ["30"], ["0"]]
+    assert [cells for _name, cells in blind.rows] == [["< 5"], ["0"], ["30"], ["0"]]
 
 
 # small groups of people
@@ -273,6 +357,8 @@ def all_work(today):
     proposed(clerk, today)
     entered(clerk, today)
     asked_for_list(clerk, today)
+    in_work(today)
+    asked(today, channel="mail")
     return certificate
 
 
@@ -282,8 +368,9 @@ def offered(answer):
 
 EVERYTHING = {
     "Erasure on demand", "Approve a purge", "Approve a retention rule", "Approve a list of people",
-    "Check a consent from the desk",
+    "Check a consent from the desk", "Answer a request", "Find out who asks",
 }  # fmt: skip
+REQUESTS = {"Answer a request", "Find out who asks"}
 
 
 @pytest.mark.parametrize(
@@ -291,7 +378,7 @@ EVERYTHING = {
     [
         ("Officer", True, EVERYTHING),
         ("Officer", False, {"Approve a retention rule"}),
-        ("Operator", True, {"Check a consent from the desk"}),
+        ("Operator", True, {"Check a consent from the desk"} | REQUESTS),
         ("Operator", False, set()),
         ("Auditor", True, set()),
         ("Integrator", True, set()),
@@ -305,6 +392,45 @@ def test_what_waits_is_shown_to_whoever_may_do_it(page, all_work, role, appointe
     body = answer.content.decode()
     assert (all_work.subject.reference in body) is ("Erasure on demand" in kinds)
     assert ("DS-" in body) is bool(kinds & {"Erasure on demand", "Check a consent from the desk"})
+    assert ("RQ-" in body) is bool(kinds & REQUESTS)
+
+
+def test_a_request_is_due_at_the_end_of_its_last_day_and_belongs_to_whoever_took_it(today):
+    clerk, other = staff("clerk"), staff("other")
+    request, free = in_work(today), in_work(today, "other")
+    handling.take(request, by=clerk, now=today)
+    queue = work.waiting(clerk, today, sees_people=True)
+    midnight = datetime.combine(request.due_on + DAY, time(0), tzinfo=ZoneInfo("Asia/Almaty"))
+    assert [item.due_at for item in queue.items] == [midnight, midnight]
+    assert [item.row for item in work.in_tab(queue, "mine", today)] == [request]
+    assert [item.row for item in work.in_tab(queue, "unassigned", today)] == [free]
+    theirs = work.waiting(other, today, sees_people=True)
+    assert len(work.in_tab(theirs, "all", today)) == 2 and not work.in_tab(theirs, "mine", today)
+    assert len(work.in_tab(queue, "overdue", midnight)) == 2
+    assert [len(work.in_tab(queue, tab, midnight - HOUR)) for tab in ("overdue", "today")] == [0, 2]
+
+
+def test_a_page_that_nobody_confirmed_is_no_work_and_a_paused_one_has_no_deadline(today):
+    clerk, doubted = staff("clerk"), in_work(today)
+    asked(today)
+    verifying.doubt(doubted, by=clerk, reason="strange", now=today)
+    (item,) = work.waiting(clerk, today, sees_people=True).items
+    assert (item.row, item.due_at) == (doubted, None)
+
+
+def test_the_tiles_count_requests_of_whoever_may_handle_them(page, today):
+    request = in_work(today)
+    SubjectRequest.objects.filter(pk=request.pk).update(due_on="2020-01-01", alarm_on="2020-01-01")
+    assert page(staff("clerk")).context["tiles"][0].number == "1"
+    assert page(in_role("Integrator")).context["tiles"][0].number == "0"
+
+
+def test_a_demand_is_due_as_the_findings_count_it(today):
+    certificate = demanded(today)
+    (item,) = work.waiting(staff("other"), today, sees_people=True).items
+    term = certifying.own_term()
+    assert item.row == certificate and item.due_at == term.ends_at(today)
+    assert term.late_before(item.due_at - HOUR) <= today < term.late_before(item.due_at)
 
 
 def test_whoever_asked_does_not_decide_and_sees_where_it_stands(page, today):
@@ -438,6 +564,13 @@ def test_the_appointment_for_setting_up_is_to_be_replaced(settings, tmp_path):
     assert is_done("appointment")
 
 
+def test_reminders_need_an_officer_with_an_address():
+    officer = in_role("Officer")
+    assert not is_done("reminders")
+    type(officer).objects.filter(pk=officer.pk).update(email="officer@operator.kz")
+    assert is_done("reminders")
+
+
 def test_a_letter_counts_when_a_mail_server_sent_it(settings):
     person()
     OutgoingMessage.objects.update(state="sent")
@@ -508,10 +641,35 @@ def test_a_late_purge_is_said_to_everybody():
     assert "did not run in time" in texts(clerk, MOMENT + HOUR)[0]
 
 
+def state_calendar():
+    """Somebody has looked at the calendar of next year."""
+    ait = calendar.doubts(2027, calendar.current()).ait
+    WorkCalendarOverride.objects.create(day=ait, kind="dayoff", reason="Kurban Ait")
+
+
+def test_next_year_s_calendar_is_asked_for_from_november_on_and_of_whoever_keeps_it():
+    officer, october = in_role("Officer"), datetime(2026, 10, 31, 18, 59, tzinfo=UTC)
+    assert texts(officer, october) == texts(in_role("Operator"), october + HOUR) == []
+    (line,) = texts(officer, october + HOUR)
+    assert "2027" in line and "16.05.2027" in line and "moved" in line
+    WorkCalendarOverride.objects.create(day=date(2027, 1, 1), kind="dayoff", reason="none moved")
+    assert "moved" not in texts(officer)[0] and "Kurban Ait" in texts(officer)[0]
+    state_calendar()
+    assert texts(officer) == []
+
+
+def test_the_banner_of_the_calendar_leads_to_the_moved_days(page, monkeypatch):
+    monkeypatch.setattr(calendar, "year_ahead", lambda now: 2027)
+    assert reverse("admin:registry_workcalendaroverride_changelist") in [
+        address for _line, address in page(staff()).context["banners"]
+    ]
+
+
 def test_an_ending_appointment_is_said_to_its_person_and_to_who_manages_them():
     clerk, other, manager = staff("clerk", superuser=False), staff("other", superuser=False), staff("manager")
     ends = Appointment.objects.filter(person=clerk)
     ends.update(valid_until=date(2026, 12, 7))
+    state_calendar()
     assert texts(clerk) == texts(manager) == []
     ends.update(valid_until=date(2026, 12, 6))
     assert "06.12.2026" in texts(clerk)[0] and "clerk" in texts(manager)[0]
@@ -521,6 +679,7 @@ def test_an_ending_appointment_is_said_to_its_person_and_to_who_manages_them():
 def test_the_appointment_for_setting_up_is_said_from_its_first_day(settings, tmp_path):
     settings.HOME = tmp_path
     first_login.create_first_administrator(MOMENT)
+    state_calendar()
     (line,) = texts(StaffMember.objects.get())
     assert "Replace it by an order" in line and "22.12.2026" in line
 
