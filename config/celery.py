@@ -25,6 +25,8 @@ app.conf.beat_schedule = {
     "finish-erasures": {"task": "registry.tasks.finish_erasures", "schedule": 300.0},
     "exports": {"task": "registry.tasks.exports", "schedule": 60.0},
     "copies": {"task": "registry.tasks.copies", "schedule": 60.0},
+    "transfer": {"task": "registry.tasks.transfer", "schedule": 60.0},
+    "tell-recipients": {"task": "registry.tasks.tell_recipients", "schedule": crontab(minute=35)},
     "alarms": {"task": "registry.tasks.alarms", "schedule": 600.0},
     "ask-anew": {"task": "consent.tasks.ask_anew", "schedule": 60.0},
     "send-links": {"task": "consent.tasks.send_links", "schedule": 60.0},

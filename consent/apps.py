@@ -13,5 +13,6 @@ class ConsentConfig(AppConfig):
         import_module("consent.request_letters")  # and those about requests
         import_module("consent.requests")  # tells requests how consents are withdrawn
         import_module("consent.copying")  # tells the copy of a person's data what consent keeps
+        import_module("consent.transfers")  # tells transfers which consents name a recipient
         import_module("consent.traces")  # tells self-retention what consent keeps
         import_module("consent.today")  # tells the page Today what consent counts and waits for

@@ -37,12 +37,11 @@ def request(message: OutgoingMessage, contact: str) -> Letter | None:
     asked = _request(message)
     if verifying.state_of(asked) != verifying.Outcome.OPEN:
         return None
-    waits_until = asked.received_at + verifying.LAPSES_AFTER[SubjectRequest.Channel(asked.channel)]
     context = {
         "asked": asked,
         "contact": _hint(message),
         "url": links.request_url(asked.pk, message.language),
-        "until": waits_until if asked.state == State.UNVERIFIED else None,
+        "until": verifying.waits_until(asked) if asked.state == State.UNVERIFIED else None,
     }
     return Letter(_("Did you ask this about your data?"), _text("request", contact, context))
 

@@ -7,6 +7,8 @@ from django.db import transaction
 from registry import auditing
 from registry.models import AuditEntry, DataSubject, StaffMember
 from registry.processing import lock_subjects, refresh_due
+from registry.transfers import notices
+from registry.transfers.notices import Event
 
 
 def block(subject: DataSubject, *, by: StaffMember | None, reason: str, now: datetime) -> bool:
@@ -35,4 +37,6 @@ def _turn(
     subject.status = after
     auditing.record(AuditEntry.Operation.BLOCK, now=now, actor=by, subject_id=subject.pk, about=subject, reason=reason)
     refresh_due([subject.pk])
+    told = Event.BLOCKED if after == DataSubject.Status.BLOCKED else Event.UNBLOCKED
+    notices.open_for([subject.pk], told, now=now)
     return True

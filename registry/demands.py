@@ -40,11 +40,13 @@ from registry.models import (
     PersonalDatum,
     Processing,
     ProcessingPurpose,
+    RecipientNotice,
     StaffMember,
 )
 from registry.normalise import Normalised, check_given, normalise
 from registry.processing import end_processing, lock_subjects, refresh_due
 from registry.sealing import SealError
+from registry.transfers import notices
 
 logger = logging.getLogger(__name__)
 ENOUGH = 256  # bytes of a ciphertext tell it from any other; a scan has millions
@@ -92,6 +94,7 @@ def demand(
         )
         _end_everything(subject, now, spared)
         _remember(certificate, _opened(certifying.demanded(certificate)), now)
+        notices.open_for([subject.pk], RecipientNotice.Event.ERASED, now=now)
         auditing.record(
             AuditEntry.Operation.DESTROY,
             now=now,

@@ -14,6 +14,7 @@ Dangerous because what is destroyed here cannot come back, and what is missed he
   released since. A hold on that very datum ends with it; a hold on the person stays for the rest.
 - A list of people that waits to be fetched (registry.exporting) holds copies: the key of every list whose purpose
   concerns one of these people goes in the same statement.
+- A transfer that waits to be fetched (registry.transfers) loses its key too, and is built anew without them.
 - Where the purpose's outcome is to depersonalise, the person is counted once (KeptCount) before the data go.
 
 Called by: registry.purging (what is due, or due and approved), and `erase` by the operations that act on a person's
@@ -79,6 +80,14 @@ DESTROY = """
             (at, actor_id, system, operation, subject_id, object_type, object_id, reason, request_id)
         SELECT %(now)s, %(actor)s, %(system)s, 'destroy', NULL, 'registry.dataexport', id, 'somebody erased', NULL
         FROM lists
+    ),
+    transfers AS (
+        UPDATE registry_transfer SET state = 'building', wrapped = NULL WHERE id IN (
+            SELECT id FROM registry_transfer transfer WHERE state IN ('building', 'ready') AND EXISTS (
+                SELECT FROM doomed JOIN registry_transferline line ON line.subject_id = doomed.subject_id
+                WHERE line.transfer_id = transfer.id
+            ) ORDER BY id FOR UPDATE
+        )
     ),
     ended AS MATERIALIZED (
         SELECT processing.id, processing.purpose_id, processing.channel, subject.language,

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -31,6 +31,7 @@ from registry.models import (
     Processing,
     RetentionDue,
     SubjectRequest,
+    Transfer,
 )
 from registry.requests.counting import ANSWERED_IN_TIME, ANSWERED_LATE, WAITS_FOR_STAFF
 
@@ -190,6 +191,14 @@ def _answered(which: Q, now: datetime) -> Iterable[tuple[str, int]]:
     counted = dict(recent.values_list(TruncMonth("answered_at", tzinfo=zone)).annotate(Count("pk")))
     found = {f"{month:%Y-%m}": count for month, count in counted.items()}
     return [(f"{month:%Y-%m}", found.get(f"{month:%Y-%m}", 0)) for month in months]
+
+
+@add("countries")
+def _handed_over(now: datetime) -> Iterable[tuple[str, int]]:
+    """People in files handed over in the last twelve months, by country. Whoever was in two files counts twice."""
+    since = now - timedelta(days=365)
+    taken = Transfer.objects.filter(state=Transfer.State.TAKEN, taken_at__gt=since, taken_at__lte=now, written__gt=0)
+    return taken.order_by().values_list("country").annotate(Sum("written"))
 
 
 @add("remains")

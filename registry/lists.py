@@ -65,7 +65,7 @@ def portion(export: DataExport, columns: Sequence[DataCategory], after: int, now
         people(export.purpose, now).filter(subject__in=subject_ids).select_related("subject").order_by("subject_id")
     )
     values = _values(export.kind, columns, subject_ids)
-    return Portion([_line(_cells(one, columns, values)) for one in allowed], subject_ids[-1])
+    return Portion([line(_cells(one, columns, values)) for one in allowed], subject_ids[-1])
 
 
 def _values(kind: str, columns: Sequence[DataCategory], subject_ids: Sequence[int]) -> dict[tuple[int, int], list[str]]:
@@ -107,10 +107,11 @@ def heading(export: DataExport, columns: Iterable[DataCategory], now: datetime) 
         (_("Taken out at"), f"{timezone.localtime(now):%d.%m.%Y %H:%M}"),
     ]
     names = [_("Reference"), _("Language"), *(str(category) for category in columns), _("Since"), _("Until")]
-    return MARK + "".join(_line(cells) for cells in [*facts, [], names])
+    return MARK + "".join(line(cells) for cells in [*facts, [], names])
 
 
-def _line(cells: Iterable[str]) -> str:
+def line(cells: Iterable[str]) -> str:
+    """One line of a CSV file; no cell of it is computed by a spreadsheet."""
     text = StringIO()
     csv.writer(text, delimiter=SEPARATOR, lineterminator=END).writerow(_safe(cell) for cell in cells)
     return text.getvalue()

@@ -152,11 +152,12 @@ def state_datum(
 
 
 @transaction.atomic
-def confirm_identity(claimant: DataSubject, *, now: datetime) -> DataSubject | None:
+def confirm_identity(claimant: DataSubject, *, now: datetime, agrees: bool = True) -> DataSubject | None:
     """Turns a claim into identity and returns the person it belongs to, locked; None if the claim is gone.
 
     Where somebody has confirmed this address before, it is them: what the claimant stated goes over to them, sealed
-    anew, and the claim is left to the purge.
+    anew, and the claim is left to the purge. `agrees`: to what was entered, and to be kept and contacted. Whoever only
+    asks about their data (registry.requests) does not: nothing goes over, no erasure and no memory is taken back.
     """
     claim = claimant.data.live().filter(standing=Standing.CLAIMED).first()
     if claim is None:
@@ -167,15 +168,16 @@ def confirm_identity(claimant: DataSubject, *, now: datetime) -> DataSubject | N
     if not claimant.data.filter(pk=claim.pk, standing=Standing.CLAIMED).exists():
         return _still_there(claimant)
     if known and (owner := DataSubject.objects.filter(pk=known.subject_id, data=known.pk).first()):
-        if owner.status != DataSubject.Status.BLOCKED:
+        if agrees and owner.status != DataSubject.Status.BLOCKED:
             _keep_again(owner, claim)
             _forget_suppression(claim)
             _carry_over(claimant, owner, now)
         return owner
     claim.standing, claim.confirmed_at = Standing.CONFIRMED, now
     claim.save(update_fields=["standing", "confirmed_at"])
-    _keep_again(claimant, claim)
-    _forget_suppression(claim)
+    if agrees:
+        _keep_again(claimant, claim)
+        _forget_suppression(claim)
     claimant.status = DataSubject.Status.ACTIVE
     claimant.save(update_fields=["status"])
     return claimant

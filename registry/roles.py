@@ -33,7 +33,8 @@ INTEGRATOR, ADMINISTRATOR = "Integrator", "Administrator"
 
 PEOPLE = (
     "datasubject", "personaldatum", "processing", "legalhold", "erasurecertificate", "outgoingmessage", "dataexport",
-    "subjectrequest", "consent.confirmation", "consent.consentrecord", "consent.receivedmail",
+    "subjectrequest", "transfer", "transferline", "recipientnotice", "consent.confirmation", "consent.consentrecord",
+    "consent.receivedmail",
 )  # fmt: skip
 CONTENT = (
     "operator", "legalground", "deadline", "datacategory", "processingpurpose", "recipient", "country", "replytemplate",
@@ -70,6 +71,8 @@ DESK = rights("view", *PEOPLE, *CONTENT) | {
     "registry.rectify_personaldatum",
     "registry.export_masked",
     "registry.export_plain",
+    "registry.ask_transfer",
+    "registry.handle_recipientnotice",
     "consent.enter_confirmation",
     "consent.check_confirmation",
     "consent.resolve_receivedmail",
@@ -88,6 +91,7 @@ RESPONSIBLE = (
         "registry.propose_rulechange",
         "registry.approve_rulechange",
         "registry.approve_dataexport",
+        "registry.approve_transfer",
         "registry.handle_incident",
         "consent.publish_policyversion",
         "consent.start_campaign",

@@ -22,10 +22,12 @@ from registry import (
     rules,
     seals,
     traces,
+    transfers,
 )
 from registry.chain import LedgerError
 from registry.incidents import clock as incident_clock
 from registry.requests import clock, copying, reminding, verifying
+from registry.transfers import notices
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +121,27 @@ def _exports(now: datetime) -> str:
 @shared_task
 def alarms() -> None:
     jobs.run_job("alarms", lambda now: f"{alarming.tell_officers(now)} alarms mailed")
+
+
+@shared_task
+def transfer() -> None:
+    """Every minute and when a transfer was asked for or approved."""
+    jobs.run_job("transfer", _transfer)
+
+
+def _transfer(now: datetime) -> str:
+    gone = transfers.destroy_over(now)
+    return f"{gone} destroyed, {transfers.build_waiting(clock=timezone.now)} built"
+
+
+@shared_task
+def tell_recipients() -> None:
+    jobs.run_job("tell_recipients", lambda now: f"{notices.send_due(now)} letters to recipients")
+
+
+def wake_transfers() -> None:
+    """Tells a worker that a file is to be built. A dead broker costs a minute."""
+    wake(transfer)
 
 
 def wake_exports() -> None:

@@ -36,9 +36,11 @@ from registry.models import (
     PreviewLine,
     PurgePreview,
     PurgeRun,
+    RecipientNotice,
     RememberedIdentifier,
     RuleChange,
     SelfRetentionRule,
+    Transfer,
 )
 from registry.stores import Store, evidence, files, histories, rows
 
@@ -187,6 +189,8 @@ add(evidence("purge-runs", _("purge runs"), PurgeRun, "started_at"))
 add(evidence("purge-decisions", _("purge previews and decisions about them"), PurgePreview, "taken_at"))
 add(evidence("rule-decisions", _("changes of retention rules"), RuleChange, "requested_at"))
 add(evidence("erasure-acts", _("erasure certificates"), ErasureCertificate, "demanded_at"))
+add(evidence("transfers", _("transfers"), Transfer, "requested_at"))
+add(evidence("notices", _("notices to recipients"), RecipientNotice, "opened_at"))
 add(evidence("exports", _("lists taken out"), DataExport, "requested_at"))  # their files: registry.exporting
 add(evidence("copies", _("copies of people's data"), CopyPackage, "asked_at"))  # their files: registry.requests.copying
 add(histories("history", _("history of settings and decisions")))

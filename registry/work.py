@@ -28,9 +28,11 @@ from registry.models import (
     ErasureCertificate,
     Incident,
     PurgePreview,
+    RecipientNotice,
     RuleChange,
     StaffMember,
     SubjectRequest,
+    Transfer,
 )
 from registry.requests.steps import HANDLE
 
@@ -181,6 +183,17 @@ def _lists(now: datetime) -> models.QuerySet[DataExport]:
     return waiting.select_related("purpose").defer("wrapped").order_by("requested_at", "pk")
 
 
+def _transfers(now: datetime) -> models.QuerySet[Transfer]:
+    waiting = Transfer.objects.filter(state=Transfer.State.WAITING)
+    return waiting.select_related("recipient").defer("wrapped").order_by("requested_at", "pk")
+
+
+def _notices(now: datetime) -> models.QuerySet[RecipientNotice]:
+    """Recipients nobody has told yet: those without an e-mail wait for the staff."""
+    untold = RecipientNotice.objects.filter(sent_at=None, acknowledged_at=None)
+    return untold.select_related("recipient", "subject").order_by("due_on", "pk")
+
+
 def _told_request(request: SubjectRequest) -> str:
     return f"{request.get_kind_display()}, {request.subject.reference}"
 
@@ -198,8 +211,8 @@ def _unsettled(now: datetime) -> models.QuerySet[Incident]:
     return Incident.objects.untold().filter(no_notice_at__isnull=False).order_by("due_on", "pk")
 
 
-def _notice_ends(incident: Incident) -> datetime:
-    return end_of_day(incident.due_on, ZoneInfo(settings.TIME_ZONE))
+def _notice_ends(row: Incident | RecipientNotice) -> datetime:
+    return end_of_day(row.due_on, ZoneInfo(settings.TIME_ZONE))
 
 
 def _told_purge(preview: PurgePreview) -> str:
@@ -208,6 +221,10 @@ def _told_purge(preview: PurgePreview) -> str:
 
 def _told_list(export: DataExport) -> str:
     return _("%(purpose)s, people: %(people)d") % {"purpose": export.purpose, "people": export.people}
+
+
+def _told_transfer(transfer: Transfer) -> str:
+    return _("%(recipient)s, people: %(people)d") % {"recipient": transfer.recipient, "people": transfer.people}
 
 
 add(
@@ -270,5 +287,27 @@ add(
         asked_by="requested_by",
         rows=_lists,
         about=_told_list,
+    )
+)
+add(
+    Kind(
+        gettext_lazy("Approve a transfer"),
+        permission="registry.approve_transfer",
+        asked_with="registry.ask_transfer",
+        asked_by="requested_by",
+        rows=_transfers,
+        about=_told_transfer,
+    )
+)
+add(
+    Kind(
+        gettext_lazy("Tell a recipient"),
+        permission="registry.handle_recipientnotice",
+        asked_with="registry.handle_recipientnotice",
+        asked_by="acknowledged_by",
+        rows=_notices,
+        about=lambda notice: f"{notice.recipient}, {notice.subject.reference}",
+        due=_notice_ends,
+        needs_second=False,
     )
 )

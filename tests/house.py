@@ -11,9 +11,10 @@ from django.db.models import Model
 
 from consent.decisions import desk
 from consent.models import Campaign, PolicyVersion, ReceivedMail
-from registry import demands, previewing, roles, rules
+from registry import demands, previewing, roles, rules, transfers
 from registry.incidents import opening as entering
 from registry.models import (
+    AccessSettings,
     AuditSeal,
     AuditVerification,
     Authenticator,
@@ -28,14 +29,18 @@ from registry.models import (
     PersonalDatum,
     PurgeRun,
     Recipient,
+    RecipientNotice,
     ReplyTemplate,
     SavedFilter,
     StaffMember,
     SubjectRequest,
+    Transfer,
+    TransferLine,
     WorkCalendarOverride,
 )
 from registry.requests import opening, papers, verifying
 from registry.simulating import RULE, Proposal
+from registry.transfers import notices
 from tests.factories import EMAIL, PHONE, hold, person, purpose, staff
 
 ASKED, SCAN = "my geese must be counted", b"\x89PNG\r\n\x1a\n"
@@ -56,7 +61,7 @@ class House:
 def build(now: datetime) -> House:
     root = staff("root")
     subject = person("site-news", email=EMAIL, phone=PHONE, now=now)
-    rows = _about(root, subject, now) | _workings(root, now) | _staff(now)
+    rows = _about(root, subject, now) | _workings(root, now) | _staff(now) | _transfers(root, subject, now)
     datum = subject.data.get(category__code="email")
     return House(root, subject, datum, rows[LegalHold], rows | _shipped(rows))
 
@@ -115,6 +120,32 @@ def _mail(request: SubjectRequest, now: datetime) -> ReceivedMail:
     return ReceivedMail.objects.create(
         key=b"k" * 32, uid=1, uid_validity=1, size=1, state="filed", request=request, datum_id=datum_id, **moments
     )
+
+
+def _transfers(root: StaffMember, subject: DataSubject, now: datetime) -> dict[type[Model], Any]:
+    """A court has got the canary person's address and must be told something; the next one waits for a second person."""
+    court = Recipient.objects.create(
+        code="court", kind="state_body", country_id="KZ", name_kk="n", name_ru="n", name_en="n"
+    )
+    given = transfer_to(court, root, now)
+    transfers.build_waiting(clock=lambda: now)
+    given.refresh_from_db()
+    transfers.take(given, by=root, now=now).close()
+    notices.open_for([subject.pk], notices.Event.CORRECTED, now=now)
+    limit = AccessSettings.objects.get().plain_export_people
+    AccessSettings.objects.update(plain_export_people=0)
+    waits = transfer_to(court, root, now)
+    AccessSettings.objects.update(plain_export_people=limit)
+    notice = RecipientNotice.objects.get(subject=subject)
+    return {Transfer: waits, TransferLine: waits.lines.first(), RecipientNotice: notice}
+
+
+def transfer_to(body: Recipient, by: StaffMember, now: datetime) -> Transfer:
+    """What a state body asked for by law: everybody of the purpose."""
+    email = tuple(DataCategory.objects.filter(code="email"))
+    named = {"request_number": "7", "requested_on": now.date(), "article": "№ 9"}
+    asked = transfers.Asked(body, Transfer.Ground.STATE_BODY, purpose(), email, **named)
+    return transfers.ask(asked, file_format=Transfer.Format.CSV, reason="№ 10", by=by, now=now)
 
 
 def _workings(root: StaffMember, now: datetime) -> dict[type[Model], Any]:

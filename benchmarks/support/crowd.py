@@ -6,6 +6,7 @@ nowhere; what is measured with them opens none.
 
 import subprocess
 import sys
+from collections.abc import Collection
 
 from psycopg import sql
 
@@ -33,7 +34,7 @@ NUMBERS = {
 UNIQUE = {
     "registry_datasubject": {"reference": "'DS-' || lpad(n::text, 9, '0')"},
     "registry_personaldatum": {"index": "sha256(original.index || int8send(n))"},
-    "consent_receipt": {"number": "'CR-' || lpad(n::text, 9, '0')"},
+    "consent_receipt": {"number": f"'CR-' || lpad((original.id + n * {STRIDE})::text, 9, '0')"},
 }
 COPY = """
 INSERT INTO {table} SELECT copy.* FROM {table} original, generate_series(1, {copies}) n,
@@ -56,11 +57,18 @@ def person_id(number: int) -> int:
     return FIRST + number * STRIDE
 
 
-def fill(server: Server, database: str, people: int) -> None:
-    """Turns a migrated, empty database into a registry with so many `people`."""
+def fill(
+    server: Server,
+    database: str,
+    people: int,
+    first_person: str = "benchmarks.support.first_person",
+    without: Collection[str] = (),
+) -> None:
+    """Turns a migrated, empty database into a registry with so many `people`; some tables may have the first one's rows
+    only. `first_person`: the module that makes them."""
     environment = server.environment(database)
     subprocess.run([sys.executable, "manage.py", "prepare"], check=True, env=environment, stdout=subprocess.DEVNULL)
-    first = [sys.executable, "-m", "benchmarks.support.first_person"]
+    first = [sys.executable, "-m", first_person]
     made = subprocess.run(first, check=True, env=environment, stdout=subprocess.PIPE, text=True)
     if int(made.stdout) != FIRST:
         raise AssertionError(f"the first person is number {made.stdout}")
@@ -72,9 +80,10 @@ def fill(server: Server, database: str, people: int) -> None:
         ):
             connection.execute(f"SET {setting}")
         with indexes_made_afterwards(connection, INDEXES, [list(NUMBERS)]):
-            for done, table in enumerate(NUMBERS, start=1):
+            copied = [table for table in NUMBERS if table not in without]
+            for done, table in enumerate(copied, start=1):
                 connection.execute(_copy(table, people - 1))
-                progress("tables", done, len(NUMBERS))
+                progress("tables", done, len(copied))
         connection.execute(GO_ON, [people * STRIDE, list(NUMBERS)])
         connection.execute("VACUUM (FREEZE, ANALYZE)")
 

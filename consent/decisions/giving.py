@@ -23,6 +23,7 @@ from registry.processing import (
     open_all,
     refresh_due,
 )
+from registry.transfers import notices
 
 
 @transaction.atomic
@@ -122,4 +123,6 @@ def end_consents(
             AuditEntry.Operation.WITHDRAW, now=now, actor=actor, system=channel, subject_id=person.pk, about=person
         )
         refresh_due([person.pk])
+        numbers = [purpose.pk for purpose in ended]
+        notices.open_for([person.pk], notices.Event.WITHDRAWN, now=now, purposes=numbers)
     return ended

@@ -19,7 +19,7 @@ from django.utils.translation import override
 from consent import proof, wording
 from consent.models import ConsentRecord, Receipt, Wording
 from registry.models import DataCategory, DataSubject, Operator, Processing, Recipient
-from registry.models.transfers import HOME
+from registry.models.recipients import HOME
 
 PROFILE = "https://w3id.org/dpv/schema/dpv-27560#"
 CONTEXT = {

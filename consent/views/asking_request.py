@@ -5,9 +5,11 @@ The page does the same for known and unknown addresses and says the same.
 
 from datetime import timedelta
 
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
 from consent import asking_requests, links
@@ -50,6 +52,9 @@ def _send(request: HttpRequest, form: RequestForm) -> HttpResponse:
         asked = form.ask(get_language() or "kk")
     except TooMany:
         return _too_many_today(request)
+    except ValidationError:  # a contact of this kind is needed for answering no more
+        form.add_error("contact", _("Enter an e-mail address, like name@example.kz"))
+        return page(request, "request.html", {"form": form}, 422)
     wake_mail()
     return _sent(request, contact.masked, links.token(links.REQUEST_AGAIN, asked.pk))
 

@@ -10,7 +10,7 @@ from consent import links
 from consent.views.page import cut_link, page
 from registry.disclosure import masked
 from registry.models import PersonalDatum, SubjectRequest
-from registry.requests import rectifying, verifying
+from registry.requests import papers, rectifying, verifying
 from registry.requests.verifying import Outcome
 from registry.tasks import wake_mail
 
@@ -46,6 +46,7 @@ def _question(request: HttpRequest, request_id: int, outcome: Outcome) -> HttpRe
         "counts": counts,
         "outcome": outcome.value,
         "explained": counts.explained(get_language() or "kk"),
+        "text": papers.read(asked.text_id) if outcome == Outcome.OPEN else "",  # what is confirmed is seen
         "state": links.token(links.STATE, counts.pk) if is_known else "",
     }
     return page(request, "request_confirm.html", context, 410 if outcome == Outcome.GONE else 200)

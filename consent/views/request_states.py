@@ -81,12 +81,18 @@ def _state_page(
         "steps": [(step, step.due_on if step.step in WITH_DAY else None) for step in steps if step.step in SHOWN],
         "ground": ground_of(asked),
         "contact": _contact_of(asked) if asked.answer_id else "",
-        "other": links.token(links.STATE, asked.joined_to_id) if asked.joined_to_id else "",
+        "other": _other_of(asked),
         "copy": copy,
         "may_fetch": copy is not None and copying.fetchable(asked, now=now) == copy,
         "is_gone": status == 410,
     }
     return page(request, "request_state.html", context, status)
+
+
+def _other_of(asked: SubjectRequest) -> str:
+    """The token of the one this was joined to. Joined while it was in doubt who asks, it leads nowhere."""
+    is_known = asked.identity != SubjectRequest.Identity.NONE
+    return links.token(links.STATE, asked.joined_to_id) if asked.joined_to_id and is_known else ""
 
 
 def _contact_of(asked: SubjectRequest) -> str:

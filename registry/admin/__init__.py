@@ -18,6 +18,7 @@ from registry.admin import (
     rules,
     seals,
     subjects,
+    transfer_notices,
     transfers,
 )
 
@@ -41,5 +42,6 @@ __all__ = [
     "rules",
     "seals",
     "subjects",
+    "transfer_notices",
     "transfers",
 ]

@@ -22,6 +22,7 @@ from django.views.decorators.cache import never_cache
 from registry import certifying, demands, tasks
 from registry.admin.base import PeopleAdmin, refuse_unappointed, staff_member
 from registry.admin.forms import ReasonForm, grounds_in_force
+from registry.admin.transfer_pages import after_erasure
 from registry.disclosure import masked
 from registry.models import DataCategory, DataSubject, ErasureCertificate, LegalGround, Operator
 
@@ -120,6 +121,7 @@ def act(certificate: ErasureCertificate, language: str, now: datetime) -> str:
             "renewed": _renewed(certificate),
             "passes": [_told(one) for one in certificate.scan.get("passes", [])],
             "backups_until": _moment(certificate.scan.get("backups_until")),
+            **after_erasure(certificate.subject),
         }
         return render_to_string("admin/registry/certificate_act.html", context)
 

@@ -36,6 +36,9 @@ TEXTS = {
     "registry.processingpurpose": _("What data are collected for, and how long they are kept. Add the first purpose."),
     "registry.purgepreview": _("Lists of what is due to be destroyed. Keep one from “What would go now”."),
     "registry.purgerun": _("Each night what is due is destroyed. The first run will stand here tomorrow morning."),
+    "registry.recipientnotice": _(
+        "What recipients must be told about people they were given. It fills when one of them withdraws or is erased."
+    ),
     "registry.recipient": _("Who is given data, and in which country. Add everybody your purposes name."),
     "registry.replytemplate": _(
         "Texts for answers, in three languages, so that everybody answers alike. Add one for each kind of request."
@@ -46,6 +49,7 @@ TEXTS = {
     ),
     "registry.selfretentionrule": _("How long the registry keeps its own traces. The rules come with the registry."),
     "registry.staffmember": _("People who work here. Give each an account of their own."),
+    "registry.transfer": _("What was given to whom, on which ground. Choose “Make a transfer” to begin."),
     "registry.workcalendaroverride": _(
         "Days moved by the Government. Add one when it declares a working Saturday or a day off."
     ),

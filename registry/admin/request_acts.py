@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry import tasks
 from registry.admin.base import staff_member
-from registry.admin.request_forms import ActForm, CheckForm, ExtendForm, JoinForm, KindForm, WithReason, others
+from registry.admin.request_forms import ActForm, CheckForm, ExtendForm, JoinForm, KindForm, WithReason
 from registry.admin.request_page import State, framed, handled, heading
 from registry.models import CopyPackage, DataSubject, StaffMember, SubjectRequest
 from registry.requests import copying, handling, verifying
@@ -191,7 +191,7 @@ ACTS: dict[str, Act] = {
         button=_("Join this request"),
         operation=_join,
         form=JoinForm,
-        is_possible=lambda row, by: others(row).exists(),
+        is_possible=lambda row, by: handling.may_answer(row).exists(),
     ),
     "spam": Act(
         label=_("Close as spam"),

@@ -26,7 +26,7 @@ from registry.admin.request_forms import ChecklistForm
 from registry.admin.request_page import Kind, contacts, framed
 from registry.admin.subject_acts import Value
 from registry.models import DataCategory, DataSubject, PersonalDatum, StaffMember, SubjectRequest
-from registry.registration import accept, register
+from registry.registration import accept, index_of, register
 from registry.requests import opening, papers, verifying
 from registry.requests.steps import check_may
 
@@ -148,7 +148,8 @@ class NewForm(RequestForm):
         kind = DataCategory.Kind.EMAIL if "@" in typed else DataCategory.Kind.PHONE
         code = papers.purpose().categories.get(kind=kind).code
         accepted = accept({code: typed}, [papers.purpose()])
-        self._refuse_known(typed, by)
+        ((category, value),) = accepted.items()
+        self._refuse_known(typed, index_of(category, value), by)
         with transaction.atomic():
             source = PersonalDatum.Source.OPERATOR
             language = self.cleaned_data["language"]
@@ -156,10 +157,10 @@ class NewForm(RequestForm):
             claim = claimant.data.live().get(standing=PersonalDatum.Standing.CLAIMED)
             return self.enter(claimant, claim.pk, by)
 
-    def _refuse_known(self, typed: str, by: StaffMember) -> None:
-        found = searching.find(typed, by=by, now=self.now)
-        known = [one for one in found.people if one.status != DataSubject.Status.PENDING]
-        if known:
+    def _refuse_known(self, typed: str, index: bytes, by: StaffMember) -> None:
+        """Only by a contact they have confirmed: a number that somebody wrote beside an address may be a relative's."""
+        searching.find(typed, by=by, now=self.now)  # recorded, and refused to whoever may not
+        if PersonalDatum.objects.identifying(index).exists():
             told = _("Somebody in the registry has this contact: find them, and enter the request for them.")
             raise ValidationError(told, code="known")
 

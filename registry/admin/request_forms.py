@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.admin.forms import ReasonForm
 from registry.models import SubjectRequest
 from registry.normalise import check_reason
-from registry.requests.handling import MOST_EXTRA
+from registry.requests.handling import MOST_EXTRA, may_answer
 from registry.requests.verifying import CHECKS
 
 Kind = SubjectRequest.Kind
@@ -83,9 +83,4 @@ class JoinForm(ActForm):
     other = Other(SubjectRequest.objects.none(), label=_("The request that answers this one"), empty_label=None)
 
     def prepare(self) -> None:
-        self.fields["other"].queryset = others(self.row)  # type: ignore[attr-defined]
-
-
-def others(row: SubjectRequest) -> Any:
-    """What this request may be joined to."""
-    return SubjectRequest.objects.waiting().filter(subject=row.subject_id).exclude(pk=row.pk).order_by("pk")
+        self.fields["other"].queryset = may_answer(self.row)  # type: ignore[attr-defined]

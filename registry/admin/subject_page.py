@@ -54,6 +54,8 @@ system_names = {  # by the audit's name of a job or page
     "rules": _("changes of rules"),
     "exports": _("lists taken out"),
     "copies": _("building of copies"),
+    "transfers": _("transfers"),
+    "notices": _("notices to recipients"),
     "requests": _("handling of requests"),
     "page": _("page"),
     "alarm": _("alarm"),

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from registry import certifying, reasons
 from registry.admin.subject_page import Badge, Part, Shown, letter_names, system_names
 from registry.admin.today import deadline_of
+from registry.admin.transfer_pages import of_person
 from registry.deadlines import end_of_day
 from registry.disclosure import masked
 from registry.models import (
@@ -163,6 +164,7 @@ OWN = [
     Part(10, _("Data held"), "registry.view_personaldatum", PAGE.format("data"), data),
     Part(25, _("Requests"), "registry.view_subjectrequest", PAGE.format("requests"), requests),
     Part(30, _("Processing"), "registry.view_processing", PAGE.format("processing"), processing),
+    Part(35, _("Transfers"), "registry.view_transferline", "admin/registry/transfer_person.html", of_person),
     Part(40, _("Holds"), "registry.view_legalhold", PAGE.format("holds"), holds, is_beside=True),
     Part(50, _("Demanded erasures"), "registry.view_erasurecertificate", PAGE.format("erasures"), erasures, True),
     Part(55, _("Incidents"), "registry.view_incident", "admin/registry/incident_person.html", incidents, True),

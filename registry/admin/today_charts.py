@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from registry import charts as geometry
 from registry.charts import Chart, Value
 from registry.figures import Board, shown, told
+from registry.models import Country
 from registry.requests.counting import share
 
 Names = Mapping[str, Promise]
@@ -61,7 +62,14 @@ class Drawn:
 
 def charts(board: Board, smallest: int | None) -> dict[str, Any]:
     """The charts by name; None for one that has nothing to show yet."""
-    drawn = {"months": _months, "requests": _requests, "answers": _answers, "erasures": _erasures, "due": _due}
+    drawn = {
+        "months": _months,
+        "requests": _requests,
+        "answers": _answers,
+        "erasures": _erasures,
+        "due": _due,
+        "countries": _countries,
+    }
     return {name: draw(board, smallest) for name, draw in drawn.items()}
 
 
@@ -108,11 +116,12 @@ def _answers(board: Board, smallest: int | None) -> Drawn | None:
     if not rows:
         return None
     whole = [[value.amount for value in values] for _month_, values in rows]
+    of_all = _("Answered in time, of all:")
     told_ = _("By month, the last twelve; the newest first. Refusals count, what was joined or closed does not.")
     return Drawn(
         "answers",
         _("Requests answered in time"),
-        f"{_('Answered in time, of all:')} {_share_of_all(whole)}. {told_}",
+        f"{of_all} {_share_of_all(whole)}. {told_}",
         geometry.bars([(_month(month, "M Y"), values) for month, values in rows]),
         [_("month"), *map(str, ANSWERS.values()), _("share in time")],
         [
@@ -177,6 +186,26 @@ def _due(board: Board, smallest: int | None) -> Drawn | None:
         geometry.bars(rows),
         [_("term ends in"), _("data")],
         _table(values, DUE),
+        [],
+    )
+
+
+def _countries(board: Board, smallest: int | None) -> Drawn | None:
+    """The country with most people first."""
+    counted = dict(sorted(board.of("countries").items(), key=lambda one: -one[1]))
+    if not counted:
+        return None
+    known = Country.objects.in_bulk(counted)
+    names = {code: str(known.get(code, code)) for code in counted}
+    visible = shown(counted, smallest)[0]
+    values = [_value(visible[code], "c1", smallest) for code in counted]
+    return Drawn(
+        "countries",
+        _("People given to recipients, by country"),
+        _("In the last twelve months. Whoever was in two files counts twice."),
+        geometry.bars([(name, [value]) for name, value in zip(names.values(), values, strict=True)]),
+        [_("country"), _("people")],
+        [(name, [value.text]) for name, value in zip(names.values(), values, strict=True)],
         [],
     )
 

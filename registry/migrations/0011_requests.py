@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('access', 'copy of the data'), ('rectification', 'correction'), ('blocking', 'blocking'), ('unblocking', 'unblocking'), ('erasure', 'destruction'), ('withdrawal', 'withdrawal of consent'), ('objection', 'objection to automated processing'), ('other', 'another question')], max_length=15, verbose_name='kind')),
                 ('channel', models.CharField(choices=[('page', 'page'), ('mail', 'e-mail'), ('desk', 'desk')], max_length=10, verbose_name='channel')),
                 ('language', models.CharField(max_length=2, verbose_name='language')),
-                ('state', models.CharField(choices=[('unverified', 'waits for confirmation'), ('open', 'in work'), ('paused', 'paused: identity in doubt'), ('answered', 'answered'), ('joined', 'joined to another'), ('spam', 'closed as spam'), ('lapsed', 'not confirmed in time'), ('disowned', 'not sent by the person')], max_length=10, verbose_name='state')),
+                ('state', models.CharField(choices=[('unverified', 'waits for confirmation'), ('open', 'in work'), ('paused', 'paused: identity in doubt'), ('answered', 'answer given'), ('joined', 'joined to another'), ('spam', 'closed as spam'), ('lapsed', 'not confirmed in time'), ('disowned', 'not sent by the person')], max_length=10, verbose_name='state')),
                 ('identity', models.CharField(choices=[('none', 'not confirmed'), ('link', 'confirmed by the link'), ('checklist', 'checked at the desk')], default='none', max_length=10, verbose_name='identity')),
                 ('received_at', models.DateTimeField(verbose_name='received at')),
                 ('contact_id', models.BigIntegerField(null=True, verbose_name='number of the contact')),
@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
             name='RequestStep',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('step', models.CharField(choices=[('received', 'received'), ('confirmed', 'identity confirmed'), ('paused', 'paused: identity in doubt'), ('resumed', 'resumed'), ('extended', 'term extended'), ('recounted', 'term counted anew'), ('taken', 'taken'), ('kind', 'kind corrected'), ('written', 'another letter of the person'), ('done', 'carried out'), ('answered', 'answered'), ('joined', 'joined to another'), ('spam', 'closed as spam'), ('lapsed', 'not confirmed in time'), ('disowned', 'not sent by the person'), ('reminded', 'staff reminded')], max_length=10, verbose_name='step')),
+                ('step', models.CharField(choices=[('received', 'received'), ('confirmed', 'identity confirmed'), ('paused', 'paused: identity in doubt'), ('resumed', 'resumed'), ('extended', 'term extended'), ('recounted', 'term counted anew'), ('taken', 'taken'), ('kind', 'kind corrected'), ('written', 'another letter, the sender not checked'), ('done', 'carried out'), ('answered', 'answer given'), ('joined', 'joined to another'), ('spam', 'closed as spam'), ('lapsed', 'not confirmed in time'), ('disowned', 'not sent by the person'), ('reminded', 'staff reminded')], max_length=10, verbose_name='step')),
                 ('at', models.DateTimeField(verbose_name='at')),
                 ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
                 ('due_on', models.DateField(null=True, verbose_name='due on')),

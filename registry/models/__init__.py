@@ -13,6 +13,7 @@ from registry.models.personnel import Appointment, StaffMember
 from registry.models.previews import PreviewLine, PurgePreview
 from registry.models.processing import Processing
 from registry.models.purposes import DataCategory, ProcessingPurpose
+from registry.models.recipients import Country, Recipient
 from registry.models.requests import CopyPackage, Deadline, RequestStep, SubjectRequest
 from registry.models.retention import DatumTerm, DestructionGround, ErasureRecord, PurgeRun
 from registry.models.rules import RetentionSettings, RuleChange, SelfRetentionRule
@@ -20,7 +21,7 @@ from registry.models.seals import AuditSeal, AuditVerification
 from registry.models.sign_in import Authenticator, Passkey, RecoveryCode, StaffSession
 from registry.models.statistics import KeptCount
 from registry.models.subjects import DataSubject, DatumKey, PersonalDatum, RetentionDue, SealingKey
-from registry.models.transfers import Country, Recipient
+from registry.models.transfers import RecipientNotice, Transfer, TransferLine
 
 __all__ = [
     "AccessSettings",
@@ -61,6 +62,7 @@ __all__ = [
     "PurgePreview",
     "PurgeRun",
     "Recipient",
+    "RecipientNotice",
     "RecoveryCode",
     "RememberedIdentifier",
     "ReplyTemplate",
@@ -74,5 +76,7 @@ __all__ = [
     "StaffMember",
     "StaffSession",
     "SubjectRequest",
+    "Transfer",
+    "TransferLine",
     "WorkCalendarOverride",
 ]

@@ -23,6 +23,7 @@ class AuditEntry(models.Model):
         APPROVE = "approve", _("approval asked, given or refused")
         SEARCH = "search", _("search")
         EXPORT = "export", _("list taken out")
+        TRANSFER = "transfer", _("given to a recipient")
         REFUSED = "refused", _("refused attempt")
         CONFIGURE = "configure", _("settings changed")
         SIGN_IN = "sign_in", _("sign-in")

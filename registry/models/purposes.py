@@ -10,8 +10,8 @@ from simple_history.models import HistoricalRecords
 
 from registry.deadlines import end_of_day, end_of_term
 from registry.models.operator import LegalGround
+from registry.models.recipients import Recipient
 from registry.models.texts import LANGUAGES, Translated
-from registry.models.transfers import Recipient
 
 
 class DataCategory(Translated):

@@ -7,7 +7,6 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 from simple_history.models import HistoricalRecords
 
 from registry.models.certificates import ErasureCertificate
@@ -67,8 +66,12 @@ class SubjectRequestQuerySet(models.QuerySet["SubjectRequest"]):
         return self.filter(state__in=SubjectRequest.WAITING, due_on__lt=day)
 
     def taken(self, pk: int) -> "SubjectRequest":
-        """The row, locked. Its person is not: people are locked by RetentionDue, before anything of theirs."""
-        return self.select_for_update(of=("self",)).select_related("subject", "deadline").get(pk=pk)
+        """The row, locked. Its person is not: people are locked by RetentionDue, before anything of theirs.
+
+        Locked first and then read: joined with its person, a row handed over while we waited would not be found.
+        """
+        self.select_for_update().only("pk").get(pk=pk)
+        return self.select_related("subject", "deadline").get(pk=pk)
 
 
 class SubjectRequest(models.Model):
@@ -99,7 +102,7 @@ class SubjectRequest(models.Model):
         UNVERIFIED = "unverified", _("waits for confirmation")
         OPEN = "open", _("in work")
         PAUSED = "paused", _("paused: identity in doubt")
-        ANSWERED = "answered", pgettext_lazy("request", "answered")
+        ANSWERED = "answered", _("answer given")
         JOINED = "joined", _("joined to another")
         SPAM = "spam", _("closed as spam")
         LAPSED = "lapsed", _("not confirmed in time")
@@ -240,9 +243,9 @@ class RequestStep(models.Model):
         RECOUNTED = "recounted", _("term counted anew")
         TAKEN = "taken", _("taken")
         KIND = "kind", _("kind corrected")
-        WRITTEN = "written", _("another letter of the person")
+        WRITTEN = "written", _("another letter, the sender not checked")
         DONE = "done", _("carried out")
-        ANSWERED = "answered", pgettext_lazy("request", "answered")
+        ANSWERED = "answered", _("answer given")
         JOINED = "joined", _("joined to another")
         SPAM = "spam", _("closed as spam")
         LAPSED = "lapsed", _("not confirmed in time")

@@ -92,9 +92,9 @@ def _answer(
     if text:
         source = PersonalDatum.Source.OPERATOR
         row.answer_id = papers.keep(row.subject, papers.TEXT, text, now=now, by=by, source=source)
-    _send(row, now)
     if outcome != Outcome.REFUSED:
         _carry_out(row, by, details, now)
+    _send(row, now)  # carried out: a corrected contact is the right one
     row.state, row.outcome, row.answered_at, row.answered_by = State.ANSWERED, outcome, now, by
     row.ground = details.ground if outcome == Outcome.REFUSED else None
     row.save()

@@ -45,13 +45,18 @@ def start(request: SubjectRequest) -> None:
 
 
 def count(request: SubjectRequest, days: Calendar) -> None:
-    """Sets the last day, the day to warn on and the explanation by language; none while the clock is paused."""
+    """Sets the last day, the day to warn on and the explanation by language; none while the clock is paused.
+
+    Of another last day staff are reminded anew. Not saved.
+    """
     if request.state == SubjectRequest.State.PAUSED:
         request.due_on = request.alarm_on = None
         request.explanation = {language: _told_paused(language) for language in LANGUAGES}
         return
     pauses = list(_pauses(request))
     due = _due(request, days, pauses)
+    if request.due_on != due.day:
+        request.reminded_at = None
     request.due_on, request.alarm_on = due.day, due.alarm
     request.explanation = {language: _told(request, days, pauses, language) for language in LANGUAGES}
 
@@ -124,7 +129,7 @@ def _recount(pk: int, days: Calendar, now: datetime) -> bool:
     count(request, days)
     if before == (request.due_on, request.alarm_on, request.explanation):
         return False
-    request.save(update_fields=["due_on", "alarm_on", "explanation"])
+    request.save(update_fields=["due_on", "alarm_on", "explanation", "reminded_at"])
     if before[0] == request.due_on:
         return False
     note(request, Step.RECOUNTED, now=now)

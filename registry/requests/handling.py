@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from registry import auditing, calendar
@@ -72,13 +73,21 @@ def join(request: SubjectRequest, other: SubjectRequest, *, by: StaffMember, now
     check_may(by, request, now=now)
     with transaction.atomic():
         row = locked(request)
-        same = SubjectRequest.objects.waiting().filter(pk=other.pk, subject=row.subject).exclude(pk=row.pk).first()
+        same = may_answer(row).filter(pk=other.pk).first()
         if same is None:
             raise ValidationError(_("Only another request of the same person that is not answered yet will do."))
         row.state, row.joined_to = State.JOINED, same
         row.save()
         note(row, Step.JOINED, now=now, by=by, reason=same.number)
         papers.let_go(row.subject, now=now)
+
+
+def may_answer(request: SubjectRequest) -> QuerySet[SubjectRequest]:
+    """The others of the same person it may be joined to. Once it is in work only one that is too: what waits for its
+    confirmation may come to nothing."""
+    is_known = request.state != State.UNVERIFIED
+    others = SubjectRequest.objects.in_work() if is_known else SubjectRequest.objects.waiting()
+    return others.filter(subject=request.subject_id).exclude(pk=request.pk).order_by("pk")
 
 
 def ask(request: SubjectRequest, *, by: StaffMember, now: datetime) -> None:

@@ -45,13 +45,17 @@ def receive(
 ) -> SubjectRequest:
     """Opens an unverified request of this person, or finds the one that waits already.
 
+    Another text is another request: nobody but the staff may change what somebody else is about to confirm.
+
     `contact_id`: the datum letters go to. `received_at`: when it came, if not now. TooMany, ValidationError (the scan);
     then nothing is written.
     """
     lock_subjects([person.pk])
     mine = SubjectRequest.objects.filter(subject=person)
     waiting = mine.filter(kind=kind, channel=channel, state=State.UNVERIFIED).order_by("pk").first()
-    if waiting is not None:
+    if waiting is not None and (by or not text or text == papers.read(waiting.text_id)):
+        if by:
+            waiting.contact_id = contact_id
         _written_again(waiting, text, scan, now=now, by=by)
         return waiting
     if mine.filter(received_at__gt=now - timedelta(days=1)).count() >= PER_DAY:
@@ -87,7 +91,7 @@ def _keep_scan(person: DataSubject, scan: bytes, now: datetime, by: StaffMember 
 def _written_again(
     request: SubjectRequest, text: str, scan: bytes | None, *, now: datetime, by: StaffMember | None
 ) -> None:
-    """The later text and the later scan count; the earlier ones go."""
+    """The later text, the later scan and what the desk says about the contact count; the earlier ones go."""
     person = request.subject
     if scan:
         earlier, request.scan_id = request.scan_id, _keep_scan(person, scan, now, by)
@@ -95,13 +99,16 @@ def _written_again(
     if text:
         papers.drop(person, [request.text_id], now=now)
         request.text_id = papers.keep(person, papers.TEXT, text, now=now, by=by, source=_source(by))
-    request.save(update_fields=["text_id", "scan_id"])
+    request.save(update_fields=["contact_id", "text_id", "scan_id"])
     note(request, Step.WRITTEN, now=now, by=by)
 
 
 def ask_to_confirm(request: SubjectRequest, *, now: datetime) -> bool:
-    """Queues the question "did you ask this?" to the contact of the request; False where it has none any more."""
-    return letters.queue(CONFIRM, request, now)
+    """Queues the question "did you ask this?" to the contact of the request; False where it has none any more, or only
+    one nobody has confirmed beside a confirmed one: whoever reads it there need not be the person."""
+    contact = papers.contact_of(request)
+    is_theirs = contact is not None and contact.standing != PersonalDatum.Standing.STATED
+    return is_theirs and letters.queue(CONFIRM, request, now)
 
 
 def tell_opened(request: SubjectRequest, *, now: datetime) -> bool:

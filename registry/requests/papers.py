@@ -85,6 +85,7 @@ def drop(person: DataSubject, numbers: Iterable[int | None], *, now: datetime) -
     """These go with the next purge, whatever else is kept. The person is locked by the caller."""
     kept = [number for number in numbers if number]
     PersonalDatum.objects.filter(subject=person, pk__in=kept).update(superseded_at=now, keep_until=now)
+    refresh_due([person.pk])
 
 
 def hold_open(person: DataSubject, *, now: datetime) -> None:

@@ -25,6 +25,7 @@ from registry.processing import lock_subjects, refresh_due
 from registry.registration import index_of, lock_identifier, record_datum
 from registry.requests import papers
 from registry.requests.steps import check_may
+from registry.transfers import notices
 
 LETTER, RIGHT = "new_address", "registry.rectify_personaldatum"
 Standing = PersonalDatum.Standing
@@ -54,7 +55,8 @@ def rectify(
             LETTER, about=held, datum=fresh, purpose=papers.purpose(), language=request.language, now=now
         )
     else:
-        _supersede(held, now)
+        _supersede(held, fresh, now)
+        request.refresh_from_db(fields=["contact_id"])
     auditing.record(
         AuditEntry.Operation.CHANGE, now=now, actor=by, subject_id=held.subject_id, about=fresh, reason=request.number
     )
@@ -81,7 +83,7 @@ def confirm_new(old_id: int, new_id: int, *, now: datetime) -> bool:
         return True
     if old.superseded_at or PersonalDatum.objects.identifying(bytes(fresh.index)).exists():
         return False
-    _supersede(old, now)
+    _supersede(old, fresh, now)
     fresh.standing, fresh.confirmed_at = Standing.CONFIRMED, now
     fresh.save(update_fields=["standing", "confirmed_at"])
     operation, subject_id = AuditEntry.Operation.CHANGE, fresh.subject_id
@@ -90,7 +92,11 @@ def confirm_new(old_id: int, new_id: int, *, now: datetime) -> bool:
     return True
 
 
-def _supersede(datum: PersonalDatum, now: datetime) -> None:
+def _supersede(datum: PersonalDatum, fresh: PersonalDatum, now: datetime) -> None:
+    """What waits for its answer gets it at the value in force. The person is locked."""
+    notices.open_for([datum.subject_id], notices.Event.CORRECTED, now=now)
     datum.superseded_at = now
     datum.keep_until = now + timedelta(days=RetentionSettings.objects.get().superseded_days)
     datum.save(update_fields=["superseded_at", "keep_until"])
+    waiting = SubjectRequest.objects.waiting().filter(subject=datum.subject_id, contact_id=datum.pk)
+    waiting.update(contact_id=fresh.pk)

@@ -39,11 +39,22 @@ def note(
 
 def locked(request: SubjectRequest, *states: State) -> SubjectRequest:
     """The row, not finished (or in one of `states`), its person locked first. ValidationError: somebody was faster."""
-    lock_subjects([request.subject_id])
-    row = SubjectRequest.objects.taken(request.pk)
+    row = with_person(request.pk)
     if row.state not in (states or SubjectRequest.WAITING):
         raise ValidationError(_("Somebody was faster: this request is in another state now."), code="state")
     return row
+
+
+def with_person(request_id: int) -> SubjectRequest:
+    """The row, its person locked first. Handed over while we waited: the other is let go, whose it is now is locked."""
+    while True:
+        subject_id = SubjectRequest.objects.values_list("subject_id", flat=True).get(pk=request_id)
+        with transaction.atomic():
+            lock_subjects([subject_id])
+            row = SubjectRequest.objects.taken(request_id)
+            if row.subject_id == subject_id:
+                return row
+            transaction.set_rollback(True)
 
 
 def check_may(

@@ -20,22 +20,23 @@ from enum import Enum
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from registry import calendar
-from registry.models import DataSubject, PersonalDatum, StaffMember, SubjectRequest
+from registry.models import DataSubject, PersonalDatum, RequestStep, StaffMember, SubjectRequest
 from registry.normalise import check_given, check_reason
 from registry.processing import lock_subjects
 from registry.registration import confirm_identity
 from registry.requests import answering, clock, opening, papers
-from registry.requests.steps import State, Step, check_may, locked, note
+from registry.requests.steps import State, Step, check_may, locked, note, with_person
 
 Kind = SubjectRequest.Kind
 Channel = SubjectRequest.Channel
 Identity = SubjectRequest.Identity
 LAPSES_AFTER = {Channel.PAGE: timedelta(days=7), Channel.MAIL: timedelta(days=30), Channel.DESK: timedelta(days=30)}
+ENTERED_AT = Subquery(RequestStep.objects.filter(request=OuterRef("pk"), step=Step.RECEIVED).values("at")[:1])
 AT_ONCE = (Kind.WITHDRAWAL,)
 CHECKS = {
     "document": gettext_lazy("An identity document was shown, and it is theirs"),
@@ -70,7 +71,7 @@ def confirm(request_id: int, *, now: datetime) -> Outcome:
         asked = SubjectRequest.objects.select_related("subject").get(pk=request_id)
         if state_of(asked) != Outcome.OPEN:
             return state_of(asked)
-        person = confirm_identity(asked.subject, now=now)
+        person = confirm_identity(asked.subject, now=now, agrees=False)
         if person is None:
             return Outcome.GONE
         lock_subjects({asked.subject_id, person.pk})
@@ -78,21 +79,23 @@ def confirm(request_id: int, *, now: datetime) -> Outcome:
         if state_of(request) != Outcome.OPEN:
             transaction.set_rollback(True)
             return state_of(request)
+        claimant = request.subject
         _hand_over(request, person, now)
-        return _identified(request, Identity.LINK, now=now, by=None, reason="")
+        outcome = _identified(request, Identity.LINK, now=now, by=None, reason="")
+        if claimant != person:
+            papers.let_go(claimant, now=now)
+    return outcome
 
 
 def _hand_over(request: SubjectRequest, person: DataSubject, now: datetime) -> None:
-    claimant = request.subject
-    if claimant == person:
+    """Not saved: that it is theirs and that it is joined to the same one of theirs is one step."""
+    if request.subject == person:
         return
     papers.hold_open(person, now=now)
     request.text_id = papers.hand_over(person, request.text_id, now=now)
     request.scan_id = papers.hand_over(person, request.scan_id, now=now)
     request.contact_id = _same_contact(person, request.contact_id)
     request.subject = person
-    request.save(update_fields=["text_id", "scan_id", "contact_id", "subject"])
-    papers.let_go(claimant, now=now)
 
 
 def _same_contact(person: DataSubject, claimed_id: int | None) -> int | None:
@@ -137,9 +140,7 @@ def _same_in_work(request: SubjectRequest) -> SubjectRequest | None:
 def disown(request_id: int, *, now: datetime) -> Outcome:
     """ "I did not ask for this": the request is over, its texts go with the next purge."""
     with transaction.atomic():
-        asked = SubjectRequest.objects.get(pk=request_id)
-        lock_subjects([asked.subject_id])
-        request = SubjectRequest.objects.taken(request_id)
+        request = with_person(request_id)
         if state_of(request) != Outcome.OPEN:
             return state_of(request)
         close(request, State.DISOWNED, Step.DISOWNED, now=now)
@@ -185,6 +186,8 @@ def doubt(request: SubjectRequest, *, by: StaffMember, reason: str, now: datetim
     check_given(reason)
     with transaction.atomic():
         row = locked(request, State.UNVERIFIED, State.OPEN)
+        if _same_in_work(row) is not None:
+            raise ValidationError(_("This person has a request of that kind in work already: join this one to it."))
         row.state, row.identity, row.verified_at = State.PAUSED, Identity.NONE, None
         clock.count(row, calendar.current())
         row.save()
@@ -196,16 +199,21 @@ def lapse(now: datetime) -> int:
     """Ends the requests nobody confirmed in time; how many."""
     late = Q()
     for channel, term in LAPSES_AFTER.items():
-        late |= Q(channel=channel, received_at__lte=now - term)
-    numbers = SubjectRequest.objects.filter(late, state=State.UNVERIFIED).order_by("pk").values_list("pk", flat=True)
+        late |= Q(channel=channel, entered_at__lte=now - term)
+    waiting = SubjectRequest.objects.filter(state=State.UNVERIFIED).alias(entered_at=ENTERED_AT)
+    numbers = waiting.filter(late).order_by("pk").values_list("pk", flat=True)
     return sum(_lapse(pk, now) for pk in list(numbers))
+
+
+def waits_until(request: SubjectRequest) -> datetime:
+    """When a request that nobody confirms lapses. It may have been received long before it was entered here."""
+    entered_at = request.steps.filter(step=Step.RECEIVED).values_list("at", flat=True).first() or request.received_at
+    return entered_at + LAPSES_AFTER[Channel(request.channel)]
 
 
 @transaction.atomic
 def _lapse(request_id: int, now: datetime) -> bool:
-    asked = SubjectRequest.objects.get(pk=request_id)
-    lock_subjects([asked.subject_id])
-    row = SubjectRequest.objects.taken(request_id)
+    row = with_person(request_id)
     if row.state != State.UNVERIFIED:
         return False
     close(row, State.LAPSED, Step.LAPSED, now=now)

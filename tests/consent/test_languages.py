@@ -32,7 +32,7 @@ MARKED = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
 CALL = re.compile(r"""\b(?:_|gettext|ngettext)\(u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 NAMES = re.compile(
     r"https?://\S+|\S+@[\w.-]+|www\.[\w.]+|\b[0-9a-f]{16}\b|\b[0-9a-f]{64}\b|(?:DS|CR|RQ)-\w{4}-\w{4}"
-    r"|\b(?:SHA|ENG|JSON|ZIP|UTC|Asia/Almaty|Ed25519|Sergek Technologies Ltd|[Cc]ookies?|IP|[IVX]+)\b"
+    r"|\b(?:SHA|ENG|JSON|ZIP|CSV|XLSX|[Aa]ge1?|UTC|Asia/Almaty|Ed25519|Sergek Technologies Ltd|[Cc]ookies?|IP|[IVX]+)\b"
 )
 FOREIGN = {"kk": r"[A-Za-z]{2,}", "ru": r"[A-Za-z]{2,}|\w*[әғқңөұүһі]\w*"}
 

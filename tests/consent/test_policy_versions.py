@@ -65,7 +65,7 @@ def test_the_page_says_who_what_why_how_long_and_to_whom(client):
     for said in ("phone number, e-mail address", "your consent", "Lab (Germany)"):
         assert said in feedback
     answering = next(row for row in rows if row.startswith("Answering a request"))
-    assert "94-V" in answering and "25(2)(8)" in answering and "your contact" in answering
+    assert "94-V" in answering and "25(2)(8)" in answering and "text of a request" in answering
     statistics = next(row for row in rows if row.startswith("Anonymous statistics"))
     assert "no personal data are collected" in statistics and "—" in statistics
     assert "/en/mine/" in page and "/en/consent/" in page and "/en/policy/versions/" in page

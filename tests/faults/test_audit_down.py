@@ -15,9 +15,11 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
 
 from consent.models import Confirmation, PolicyVersion, ReceivedMail
-from registry import auditing, blocking
+from registry import auditing, blocking, transfers
+from registry.admin.transfer_forms import AskForm
 from registry.incidents import acts as breaches
 from registry.incidents import opening as entering
 from registry.models import (
@@ -31,17 +33,20 @@ from registry.models import (
     LegalHold,
     Passkey,
     PurgePreview,
+    RecipientNotice,
     RuleChange,
     StaffMember,
     SubjectRequest,
+    Transfer,
 )
 from registry.requests import opening, verifying
 from registry.sign_in import recovery_codes
+from registry.transfers import notices
 from tests.browser.conftest import shipped  # noqa: F401 (a fixture: a draft of the policy is made and goes again)
 from tests.conftest import owner_connection
 from tests.factories import EMAIL, enter, person, purpose
 from tests.faults.tables import contents
-from tests.house import CANARIES, House, build, member
+from tests.house import CANARIES, House, build, member, transfer_to
 
 pytestmark = pytest.mark.filterwarnings("ignore:No directory at")
 # A session notes when it was seen; an attempt is counted whatever comes of it.
@@ -166,15 +171,18 @@ def acts(house: House, console: Console) -> list[Act]:
         ("appoint", "root", at("registry_appointment_add"), order(row[StaffMember])),
         ("revoke", "root", at("registry_appointment_change", row[Appointment].pk), {"revoked_on": "01.11.2026"}),
     ]
-    return [*(Act(*one) for one in [*listed, *with_requests(house), *with_incidents(house)]), *settings_changed(house, console)]
+    others = [*with_requests(house), *with_incidents(house), *with_transfers(house)]
+    return [*(Act(*one) for one in [*listed, *others]), *settings_changed(house, console)]
 
 
 def with_requests(house: House) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
     """Everything staff do with requests: the house's own, which is in work; one that waits; one of each kind to answer."""
     reason, row, ground = {"reason": "checked"}, house.rows[SubjectRequest], LegalGround.objects.first().pk
     waits = asked(house, house.subject, "other")
+    known = asked(house, house.subject, "rectification")
+    verifying.check(known, ["document"], by=house.root, now=timezone.now())
     moves = {
-        "take": {}, "kind": {"kind": "blocking"}, "doubt": reason, "spam": reason, "copy": {}, "join": {"other": waits.pk},
+        "take": {}, "kind": {"kind": "blocking"}, "doubt": reason, "spam": reason, "copy": {}, "join": {"other": known.pk},
         "extend": {"days": 1} | reason, "text": reason, "scan": reason,
     }  # fmt: skip
     yield from ((f"request {name}", "root", at(f"request_{name}", row.pk), body) for name, body in moves.items())
@@ -220,6 +228,32 @@ def with_incidents(house: House) -> Iterator[tuple[str, str, str, dict[str, Any]
     yield "no notice", "root", at("incident_no_notice", row.pk), reason
     yield "close incident", "root", at("incident_close", told.pk), reason
     yield "close without notice", "second", at("incident_close", stated.pk), reason
+
+
+def with_transfers(house: House) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """The house's own waits for a second person and is to be told about; another is ready, another notice was told."""
+    row, reason, now = house.rows[Transfer], {"reason": "checked"}, timezone.now()
+    decide, format_ = at("transfer_decide", row.pk), {"file_format": "csv"}
+    fields = {
+        "recipient": [f"{row.recipient_id}"], "ground": ["b"], "purpose": [f"{row.purpose_id}"],
+        "categories": [f"{DataCategory.objects.get(code='email').pk}"], "request_number": ["8"],
+        "requested_on": ["2026-11-20"], "article": ["art. 9"],
+    }  # fmt: skip
+    asked_for = fields | reason | format_ | {"act": "ask", "seen": AskForm(MultiValueDict(fields)).mark()}
+    yield "ask for a transfer", "root", at("transfer_ask"), asked_for
+    yield "refuse a transfer that can't be", "root", at("transfer_ask"), fields | {"act": "look", "article": ""}
+    yield "approve transfer", "second", decide, {"act": "approve"}
+    yield "refuse transfer", "second", decide, {"act": "refuse"} | reason
+    yield "give transfer up", "root", decide, {"act": "cancel"}
+    yield "statistics", "root", at("transfer_statistics"), {"recipient": row.recipient_id} | reason | format_
+    ready = transfer_to(row.recipient, house.root, now)
+    transfers.build_waiting(clock=lambda: now)
+    yield "fetch transfer", "root", at("transfer_take", ready.pk), {}
+    yield "told", "root", at("notice_note", house.rows[RecipientNotice].pk), {"act": "told"}
+    notices.open_for([house.subject.pk], notices.Event.BLOCKED, now=now)
+    told = RecipientNotice.objects.get(event=notices.Event.BLOCKED)
+    notices.note_told(told, by=house.root, now=now)
+    yield "confirmed", "root", at("notice_note", told.pk), {"act": "confirmed"}
 
 
 def entered(house: House) -> Incident:
@@ -301,6 +335,7 @@ def test_each_act_is_done_and_recorded_while_the_audit_takes_entries():
         answer = console.post(act)
         if answer.status_code >= 400 or AuditEntry.objects.count() == before:
             idle.append(f"{act.name}: {answer.status_code}")
+        b"".join(answer.streaming_content if answer.streaming else ())  # a file is closed when it was read
         transaction.savepoint_rollback(undo)
         for name, client in console.clients.items():
             client.cookies["session"] = keys[name]

@@ -136,7 +136,7 @@ def test_who_withdraws_while_a_batch_is_being_sent_is_out_of_it_at_once(monkeypa
     now = timezone.now()
     people = [person(now=now - DAY) for _ in range(4)]
     OutgoingMessage.objects.all().delete()
-    monkeypatch.setitem(mail.writers, "news", mail.Writing(lambda *_: mail.Letter("News", "News"), False, None))
+    monkeypatch.setitem(mail.writers, "news", mail.Writing(lambda *_: mail.Letter("News", "News"), False, False, None))
     for one in people:
         datum = one.data.contacts().get()
         mail.queue("news", about=one, datum=datum, purpose=purpose(), language="kk", now=now)

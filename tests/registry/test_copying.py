@@ -12,7 +12,7 @@ import io
 import json
 import tracemalloc
 import zipfile
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -25,7 +25,7 @@ from consent.decisions import desk
 from consent.evidence import Circumstances
 from consent.mailbox import originals
 from consent.models import Campaign, CampaignMember, ConsentRecord, PolicyVersion, ReceivedMail
-from registry import auditing, blocking, demands, exporting, mail, previewing, purging
+from registry import auditing, blocking, demands, exporting, mail, previewing, purging, transfers
 from registry.disclosure import reveal
 from registry.incidents import asked as questions
 from registry.incidents import opening as breaches
@@ -39,12 +39,15 @@ from registry.models import (
     ErasureCertificate,
     LegalGround,
     PersonalDatum,
+    Recipient,
     SubjectRequest,
+    Transfer,
 )
 from registry.processing import lock_subjects, open_processing, refresh_due
 from registry.requests import answering, copying, opening, papers, verifying
 from registry.requests.answering import Details
 from registry.requests.copying import building, contents, parts, programs, rows
+from registry.transfers import notices
 from tests.consent.test_campaigns import widen
 from tests.consent.test_minors import midnight
 from tests.factories import DAY, EMAIL, MOMENT, PHONE, hold, person, purpose, question, staff
@@ -224,6 +227,19 @@ def breach(people, clerk, now):
     sources.add_source(incident, named, seen=2, reason="looked at", by=clerk, now=now)
 
 
+def give_to_a_court(clerk, now):
+    """Everybody's address, by law."""
+    court = Recipient.objects.create(
+        code="court", kind="state_body", name_kk="Сот", country_id="KZ", contact_email="court@example.kz"
+    )
+    by_law = {"request_number": "12-4", "requested_on": date(2026, 11, 1), "article": "9(1)"}
+    email = tuple(DataCategory.objects.filter(code="email"))
+    asked = transfers.Asked(court, Transfer.Ground.STATE_BODY, purpose(), email, **by_law)
+    given = transfers.ask(asked, file_format=Transfer.Format.CSV, reason="court", by=clerk, now=now)
+    assert transfers.build_waiting(clock=lambda: now) == 1
+    transfers.take(given, by=clerk, now=now).close()
+
+
 @pytest.fixture
 def two(clerk, second):
     """Two people with everything; what is done to both at once is done once."""
@@ -235,6 +251,7 @@ def two(clerk, second):
     export = exporting.ask(purpose(), kind=DataExport.Kind.MASKED, reason="news", by=clerk, now=then)
     exporting.build_waiting(clock=lambda: then)
     exporting.take(export, by=clerk, now=then).close()
+    give_to_a_court(clerk, then)
     widen()
     policy = PolicyVersion.objects.first()
     campaign = Campaign.objects.create(policy=policy, mode="soft", started_at=then, started_by=clerk)
@@ -246,6 +263,7 @@ def two(clerk, second):
     purging.purge(MOMENT - 10 * DAY)
     for one in people:
         one.come_to_the_end()
+    assert notices.send_due(MOMENT) == 1
     return people
 
 
@@ -268,6 +286,8 @@ TOLD_IN = {
     "consent_campaignmember": "asked_anew",
     "consent_receivedmail": "received_mail",
     "registry_incidentperson": "incidents",
+    "registry_transferline": "transfers",
+    "registry_recipientnotice": "notices",
 }
 TOLD_OTHERWISE = {
     "registry_retentiondue": "one moment, told as looked_at_next",

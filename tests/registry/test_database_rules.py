@@ -28,6 +28,7 @@ from registry.models import (
     ProcessingPurpose,
     PurgeRun,
     Recipient,
+    RecipientNotice,
     ReplyTemplate,
     RetentionSettings,
     SelfRetentionRule,
@@ -35,8 +36,10 @@ from registry.models import (
 )  # fmt: skip
 from registry.registration import create_subject
 from registry.requests import opening
+from tests.browser.conftest import shipped  # noqa: F401 (a fixture: a recipient is made and goes again)
 from tests.conftest import owner_connection
 from tests.factories import DAY, EMAIL, MOMENT, hold, keep_until, person, purpose, question, staff
+from tests.house import transfer_to
 
 pytestmark = pytest.mark.django_db
 
@@ -49,9 +52,17 @@ EVIDENCE = [
     "registry_historicalselfretentionrule", "registry_historicalcountry", "registry_historicalrecipient",
     "registry_historicalprocessingpurpose_recipients", "consent_receipt", "registry_auditseal",
     "registry_historicalaccesssettings", "registry_historicalreplytemplate", "registry_historicalworkcalendaroverride",
-    "registry_requeststep",
+    "registry_requeststep", "registry_historicalrecipient_categories",
 ]  # fmt: skip
-NEVER_DELETED = ["registry_incident", "registry_datasubject", "registry_staffmember", "registry_subjectrequest", "registry_copypackage"]
+NEVER_DELETED = [
+    "registry_incident",
+    "registry_datasubject",
+    "registry_staffmember",
+    "registry_subjectrequest",
+    "registry_copypackage",
+    "registry_transfer",
+    "registry_recipientnotice",
+]
 
 
 @pytest.fixture
@@ -64,8 +75,12 @@ def a_row_everywhere():
     holds.release(LegalHold.objects.get(), by=member, reason="over", now=MOMENT)
     ground.save()
     Country.objects.all()[0].save()
-    recipient = Recipient.objects.create(code="partner", kind="partner", name_kk="с", name_ru="с", name_en="p", country_id="KZ")
+    recipient = Recipient.objects.create(
+        code="partner", kind="partner", name_kk="с", name_ru="с", name_en="p", country_id="KZ"
+    )
     purpose().recipients.add(recipient)
+    recipient.categories.set(DataCategory.objects.all()[:1])
+    recipient.save()
     RetentionSettings.objects.get().save()
     SelfRetentionRule.objects.all()[0].save()
     AccessSettings.objects.get().save()
@@ -234,9 +249,20 @@ def a_copy(member):
     CopyPackage.objects.create(request=request, state="building", asked_at=MOMENT, asked_by=member)
 
 
+def a_transfer(member):
+    """One that was asked for, and something its recipient must be told."""
+    subject = person(now=MOMENT - DAY)
+    body = Recipient.objects.create(code="court", kind="state_body", name_kk="n", country_id="KZ")
+    transfer_to(body, member, MOMENT)
+    RecipientNotice.objects.create(
+        recipient=body, subject=subject, event="blocked", opened_at=MOMENT, due_on=MOMENT.date()
+    )
+
+
 def test_people_staff_and_requests_are_never_deleted():
     a_copy(member := staff())
     an_incident(member)
+    a_transfer(member)
     for table in NEVER_DELETED:
         assert query(f"SELECT count(*) FROM {table}")
         refuses(f"DELETE FROM {table}", error=ProgrammingError)
@@ -244,10 +270,11 @@ def test_people_staff_and_requests_are_never_deleted():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_owner_can_t_delete_people_staff_requests_or_a_finished_run():
+def test_the_owner_can_t_delete_people_staff_requests_or_a_finished_run(shipped):  # noqa: F811
     keep_until(person(now=MOMENT - DAY), MOMENT)
     a_copy(member := staff())
     an_incident(member)
+    a_transfer(member)
     purging.purge(MOMENT)
     for table in [*NEVER_DELETED, "registry_purgerun"]:
         assert "is evidence" in owner_refuses(f"DELETE FROM {table}")

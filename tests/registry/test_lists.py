@@ -26,7 +26,7 @@ PEOPLE = sorted((model._meta.label_lower for model, admin in site._registry.item
 # Few rows each, however many people there are: what staff entered, demanded, listed, asked for themselves or must answer.
 SMALL = {
     "registry.legalhold", "registry.erasurecertificate", "registry.purgepreview", "registry.dataexport",
-    "registry.subjectrequest",
+    "registry.subjectrequest", "registry.transfer",
 }  # fmt: skip
 BIG = sorted(set(PEOPLE) - SMALL)
 JOINED = {"?end=unknown"}  # asks the purpose too: with as few rows as here the planner may begin there
@@ -34,7 +34,9 @@ MOST_ROWS_ARE = {
     "registry.datasubject": ["status__exact=active"],
     "registry.processing": ["state__exact=open"],
     "registry.outgoingmessage": ["state__exact=sent"],
+    "registry.recipientnotice": ["show=told", "show=confirmed"],
     "registry.erasurerecord": ["ground__exact=term_over"],
+    "consent.receivedmail": ["state__exact=filed"],
     "consent.consentrecord": ["act__exact=asked", "act__exact=confirmed"],
 }
 

@@ -21,29 +21,48 @@ from consent import campaigns
 from consent.decisions import desk
 from consent.models import Campaign, Confirmation, PolicyVersion, ReceivedMail
 from consent.policy import publish
-from registry import approving, blocking, demands, disclosure, exporting, figures, holds, previewing, purging, rules
+from registry import (
+    approving,
+    blocking,
+    demands,
+    disclosure,
+    exporting,
+    figures,
+    holds,
+    previewing,
+    purging,
+    rules,
+    transfers,
+)
+from registry.incidents import opening as entering
 from registry.models import (
     DataExport,
     DataSubject,
+    Incident,
     LegalGround,
     LegalHold,
     PersonalDatum,
     ProcessingPurpose,
     PurgePreview,
+    Recipient,
+    RecipientNotice,
     ReplyTemplate,
     RetentionSettings,
     RuleChange,
     SavedFilter,
     StaffMember,
     SubjectRequest,
+    Transfer,
     WorkCalendarOverride,
 )
-from registry.requests import opening, verifying
+from registry.requests import opening, papers, verifying
 from registry.simulating import Proposal
+from registry.transfers import notices
 from tests.consent.test_campaigns import widen
 from tests.consent.test_languages import FOREIGN, NAMES
 from tests.consent.test_policy import draft
 from tests.factories import DAY, PHONE, enter, keep_until, person, purpose, staff
+from tests.house import transfer_to
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("language", ["kk", "ru"])]
 
@@ -55,13 +74,14 @@ ENTERED = re.compile(r"(_en|_kk|_ru|^text|^code|^username|^name|^context|^refere
 NUMBERED = {
     "subject_id": DataSubject, "purpose_id": ProcessingPurpose, "preview_id": PurgePreview, "change_id": RuleChange,
     "datum_id": PersonalDatum, "hold_id": LegalHold, "policy_id": PolicyVersion, "campaign_id": Campaign,
-    "request_id": SubjectRequest, "mail_id": ReceivedMail, "confirmation_id": Confirmation, "filter_id": SavedFilter, "export_id": DataExport, "pk": StaffMember,
+    "request_id": SubjectRequest, "mail_id": ReceivedMail, "incident_id": Incident, "confirmation_id": Confirmation, "filter_id": SavedFilter, "export_id": DataExport, "pk": StaffMember,
+    "transfer_id": Transfer, "notice_id": RecipientNotice,
 }  # fmt: skip
 TYPED = {"page": "registry_datasubject", "kind": "authenticator"}
 LEFT_OUT = {"logout", "view_on_site", "app_list"}  # opened below; leads elsewhere; our index has no such page
 # Codes, formats, keys and products: the same word in every language. Django's icons say "True" and "False".
 CODES = re.compile(
-    r"\b(?:PDF|PNG|JPEG|CSV|JSON|ISO|SHA-256|TOTP|QR|Control|Command|Mac|kk|ru|en|True|False"
+    r"\b(?:PDF|PNG|JPEG|CSV|JSON|XLSX|[Aa]ge1?|ISO|SHA-256|TOTP|QR|Control|Command|Mac|kk|ru|en|True|False"
     r"|[A-Z]{2}-[0-9A-Z]{4}-[0-9A-Z]{4}|[a-z]+(?:[-_.][a-z0-9]+)+)\b"
 )
 
@@ -192,8 +212,27 @@ def full(officer, today):
     exporting.ask(purpose(), kind="plain", reason="№ 8", by=officer, now=today)
     asked = {"channel": "desk", "language": "kk", "text": "№ 9", "scan": b"%PDF-", "by": officer, "now": today}
     verifying.check(opening.receive(subject, "access", **asked), ["document"], by=officer, now=today)
+    hand_over(subject, officer, today)
+    data = subject.data.all()[0].category
+    entering.open_incident("loss", "№ 11", [data], discovered_at=today - DAY, by=officer, now=today)
+    kept = papers.keep(subject, papers.MAIL, "№ 12", now=today)
+    moments, request = {"arrived_at": today, "seen_at": today}, subject.requests.all()[0]
+    ReceivedMail.objects.create(
+        key=b"k" * 32, uid=1, uid_validity=1, size=1, state="filed", request=request, datum_id=kept, **moments
+    )
     figures.count(today)
     return subject
+
+
+def hand_over(subject, officer, today):
+    """One transfer that is fetched, one that is still being built, and what its recipient must be told."""
+    body = Recipient.objects.create(code="court", kind="state_body", name_kk="№", country_id="KZ")
+    given = transfer_to(body, officer, today)
+    transfers.build_waiting(clock=lambda: today)
+    given.refresh_from_db()
+    transfers.take(given, by=officer, now=today).close()
+    transfer_to(body, officer, today)
+    notices.open_for([subject.pk], notices.Event.WITHDRAWN, now=today)
 
 
 def pages_of_lists():

@@ -1,6 +1,6 @@
 """The life of a request: who may take which step, and what each leaves behind.
 
-Broken and seen to fail: the trigger's list of steps, `_same_in_work`, `close` letting the text go, PER_DAY.
+Broken and seen to fail: the text of a waiting request replaced by anybody, the trigger's list of steps, `_same_in_work`, `close` letting the text go, PER_DAY.
 """
 
 import pytest
@@ -60,10 +60,24 @@ def test_a_request_waits_for_its_person_and_holds_no_text(now):
     assert CANARY not in str(vars(request))
 
 
-def test_the_same_asked_again_opens_no_second_row_and_the_later_text_counts(now):
+def test_the_same_asked_again_opens_no_second_row(now):
     subject = person(now=now)
     first = asked(subject, now=now)
-    again = asked(subject, now=now + DAY, text="and my geese")
+    assert asked(subject, now=now + DAY).pk == first.pk
+
+
+def test_nobody_changes_what_somebody_else_is_about_to_confirm(now):
+    subject = person(now=now)
+    first = asked(subject, Kind.RECTIFICATION, now=now)
+    other = asked(subject, Kind.RECTIFICATION, now=now, text="my address is evil@example.kz")
+    first.refresh_from_db()
+    assert other.pk != first.pk and papers.read(first.text_id) == CANARY
+
+
+def test_at_the_desk_the_later_text_counts(now, clerk):
+    subject = person(now=now)
+    first = asked(subject, channel=Channel.DESK, by=clerk, now=now)
+    again = asked(subject, channel=Channel.DESK, by=clerk, now=now + DAY, text="and my geese")
     assert again.pk == first.pk and papers.read(again.text_id) == "and my geese"
     old = PersonalDatum.objects.get(pk=first.text_id)
     assert old.keep_until == now + DAY

@@ -65,6 +65,7 @@ LISTS = {
     "registry_processingpurpose": ("OFAIX", "FX", "FX"),
     "registry_purgepreview": ("FA", "", ""),
     "registry_purgerun": ("FAX", "", ""),
+    "registry_recipientnotice": ("OFA", "", ""),
     "registry_recipient": ("OFAIX", "FX", "FX"),
     "registry_replytemplate": ("OFAIX", "FX", "FX"),
     "registry_retentionsettings": ("FAX", "", "FX"),
@@ -72,6 +73,7 @@ LISTS = {
     "registry_selfretentionrule": ("FAX", "", "FX"),
     "registry_staffmember": ("FAMX", "MX", "MX"),
     "registry_subjectrequest": ("OFA", "", ""),
+    "registry_transfer": ("OFA", "", ""),
     "registry_workcalendaroverride": ("OFAIX", "FX", "FX"),
 }
 ACTIONS = {"consent_policyversion": {"publish": "FX"}, "registry_legalhold": {"release": "F"}}
@@ -119,6 +121,7 @@ PAGES = {
     "mail_read": ("OF", "OF"),
     "mail_resolve": ("", "OF"),
     "my_sign_in": (ALL, ALL),
+    "notice_note": ("OFA", "OF"),  # GET leads to the notice's page
     "passkey_add": ("", ALL),
     "passkey_ask": (ALL, ALL),
     "passkey_ask_again": ("", ALL),
@@ -162,6 +165,10 @@ PAGES = {
     "sign_in_reset": ("MX", "MX"),
     "step_up": (ALL, ALL),
     "traces": ("FAX", "FAX"),
+    "transfer_ask": ("OF", "OF"),
+    "transfer_decide": ("OFA", "F"),  # GET leads to its page
+    "transfer_statistics": ("OF", "OF"),
+    "transfer_take": ("OFA", ""),  # it is somebody else's
     "unblock_subject": ("OF", "OF"),
     "view_on_site": ("", ""),
 }
@@ -172,6 +179,8 @@ BODY = {
     "export_decide": {"act": "approve"},
     "find": {"term": CANARIES[0]},
     "login": {"username": "nobody", "password": "nothing"},
+    "notice_note": {"act": "told"},
+    "transfer_decide": {"act": "approve"},
     "mail_read": {"reason": "asked"},
     "purge_decide": {"act": "approve", "reason": "checked"},
     "request_enter": {"term": CANARIES[0]},
@@ -256,7 +265,7 @@ def _argument(parameter: str, house: House) -> Any:
     kinds = {
         "preview_id": "purgepreview", "purpose_id": "processingpurpose", "change_id": "rulechange",
         "filter_id": "savedfilter", "request_id": "subjectrequest", "pk": "staffmember", "export_id": "dataexport", "incident_id": "incident",
-        "person_id": "staffmember",
+        "person_id": "staffmember", "transfer_id": "transfer", "notice_id": "recipientnotice",
     }  # fmt: skip
     if parameter == "mail_id":
         return house.rows[ReceivedMail].pk

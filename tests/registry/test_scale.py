@@ -19,6 +19,7 @@ from registry import blocking, demands, holds, mail, searching
 from registry.models import LegalGround, LegalHold, SubjectRequest
 from registry.requests import answering, opening, verifying
 from registry.requests.answering import Details
+from tests.conftest import owner_connection
 from tests.factories import EMAIL, person, purpose, question, staff
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +31,14 @@ BIG = {
 }  # fmt: skip
 RESIDUAL = "current_setting('registry."  # an erasure looks through everything for what is left, and means to
 STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _never_counted(django_db_setup):
+    """Of a table that was counted and is small the planner takes any index. Of one never counted it expects some pages."""
+    with owner_connection() as connection:
+        for table in sorted(BIG):
+            connection.execute("SELECT pg_clear_relation_stats('public', %s)", [table])
 
 
 def scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -57,7 +66,7 @@ def read_through(statements: list[str]) -> list[tuple[str, str]]:
             cursor.execute("EXPLAIN (FORMAT JSON) " + statement.replace("%", "%%"), [])
             (plan,) = cursor.fetchone()[0]
             tables = [scan for scan in scans(plan["Plan"]) if scan["Relation Name"] in BIG]
-            found += [(scan["Relation Name"], str({k: v for k, v in scan.items() if k != 'Plans'}), statement[:600]) for scan in tables if not is_bound(scan, partial)]
+            found += [(scan["Relation Name"], statement[:300]) for scan in tables if not is_bound(scan, partial)]
     return found
 
 

@@ -1,4 +1,5 @@
-"""The registry's own parts: who the data may be given to, and the lists staff took out. Transfers add theirs."""
+"""The registry's own parts: who the data may be given to, who was given them, who was told what happened since, and the
+lists staff took out."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,8 +7,9 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext_lazy
 
-from registry.models import DataExport, Processing
-from registry.requests.copying.parts import PORTION, Row, Whose, Word, add, purpose_word, word
+from registry.models import DataExport, Processing, RecipientNotice, TransferLine
+from registry.requests.copying.parts import PORTION, Row, Whose, Word, add, named, purpose_word, word
+from registry.transfers.gate import REASONS
 
 
 @add(
@@ -16,7 +18,7 @@ from registry.requests.copying.parts import PORTION, Row, Whose, Word, add, purp
     title=gettext_lazy("Who your data may be given to"),
     about=gettext_lazy(
         "Third parties named in the purposes your data are used for. They may receive something only where you allowed "
-        "it. The registry has no way of sending data to third parties so far, and has sent none."
+        "it."
     ),
     headings={
         "id": gettext_lazy("number"),
@@ -41,6 +43,78 @@ def recipients(whose: Whose) -> Iterator[Row]:
                 "purpose": purpose_word(row.purpose),
                 "allowed": row.third_parties and (row.cross_border or not recipient.is_abroad),
             }
+
+
+@add(
+    "transfers",
+    position=71,
+    title=gettext_lazy("Who was given your data"),
+    about=gettext_lazy(
+        "Every time a recipient was given a file with your data, or you were on the list for one and left out at the "
+        "end."
+    ),
+    headings={
+        "id": gettext_lazy("identifier"),
+        "number": gettext_lazy("number"),
+        "recipient": gettext_lazy("recipient"),
+        "country": gettext_lazy("country"),
+        "ground": gettext_lazy("ground"),
+        "purpose": gettext_lazy("processing purpose"),
+        "data": gettext_lazy("data"),
+        "taken_at": gettext_lazy("fetched at"),
+        "left_out": gettext_lazy("left out because"),
+        "began_at": gettext_lazy("allowed since"),
+        "lapses_at": gettext_lazy("allowed until"),
+    },
+)
+def transfers(whose: Whose) -> Iterator[Row]:
+    lines = TransferLine.objects.filter(subject=whose.subject)
+    lines = lines.select_related("transfer__recipient", "transfer__purpose")
+    for line in lines.order_by("pk").iterator(chunk_size=PORTION):
+        given = line.transfer
+        yield {
+            "id": line.pk,
+            "number": given.number,
+            "recipient": Word(given.recipient.code, str(given.recipient)),
+            "country": given.country,
+            "ground": word(given, "ground"),
+            "purpose": purpose_word(given.purpose),
+            "data": ", ".join(given.categories),
+            "taken_at": given.taken_at,
+            "left_out": named(line.dropped, REASONS),
+            "began_at": line.began_at,
+            "lapses_at": line.lapses_at,
+        }
+
+
+@add(
+    "notices",
+    position=73,
+    title=gettext_lazy("What recipients were told about you"),
+    headings={
+        "id": gettext_lazy("identifier"),
+        "recipient": gettext_lazy("recipient"),
+        "event": gettext_lazy("what happened"),
+        "opened_at": gettext_lazy("opened at"),
+        "due_on": gettext_lazy("due on"),
+        "sent_at": gettext_lazy("sent at"),
+        "reminded_at": gettext_lazy("reminded at"),
+        "acknowledged_at": gettext_lazy("acknowledged at"),
+    },
+)
+def notices(whose: Whose) -> Iterator[Row]:
+    rows = RecipientNotice.objects.filter(subject=whose.subject).select_related("recipient")
+    for row in rows.order_by("pk").iterator(chunk_size=PORTION):
+        yield {
+            "id": row.pk,
+            "recipient": Word(row.recipient.code, str(row.recipient)),
+            "event": word(row, "event"),
+            "opened_at": row.opened_at,
+            "due_on": row.due_on,
+            "sent_at": row.sent_at,
+            "reminded_at": row.reminded_at,
+            "acknowledged_at": row.acknowledged_at,
+        }
 
 
 @add(
