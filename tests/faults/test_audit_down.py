@@ -5,6 +5,7 @@ recorded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any, NamedTuple
 
@@ -213,7 +214,8 @@ def with_requests(house: House) -> Iterator[tuple[str, str, str, dict[str, Any]]
 
 def with_incidents(house: House) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
     """Everything done with a breach: the house's own, and others that wait to be closed."""
-    row, reason, moment = house.rows[Incident], {"reason": "checked"}, f"{timezone.localtime():%Y-%m-%dT%H:%M:%S}"
+    row, reason = house.rows[Incident], {"reason": "checked"}
+    moment = f"{timezone.localtime() + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}"  # not before the house's own discovery
     told, stated, data = entered(house), entered(house), DataCategory.objects.first().pk
     sent = {"sent_at": moment, "how": "post"}
     breaches.note_sent(told, sent_at=timezone.now(), how="post", reference="", by=house.root, now=timezone.now())

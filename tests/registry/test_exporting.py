@@ -154,13 +154,13 @@ def test_contacts_the_purpose_does_not_need_and_claims_stay_out(clerk, aigul):
 
 @pytest.mark.parametrize("cell", ["=1+1", "+77015551234", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_what_a_spreadsheet_would_compute_stays_text(cell):
-    assert lists._line(["DS", cell]).replace('"', "") == f"DS;'{cell}\r\n"
+    assert lists.line(["DS", cell]).replace('"', "") == f"DS;'{cell}\r\n"
 
 
 def test_an_address_that_begins_like_a_formula_is_defused_and_semicolons_are_quoted(clerk):
     person(email="=cmd@example.kz", now=MOMENT - DAY)
     assert ";'=cmd@example.kz;" in taken(ready(clerk, Kind.PLAIN), clerk)
-    assert lists._line(["a;b", 'c"d']) == '"a;b";"c""d"\r\n'
+    assert lists.line(["a;b", 'c"d']) == '"a;b";"c""d"\r\n'
 
 
 def test_a_damaged_value_is_marked_and_does_not_stop_the_list(clerk, aigul):
