@@ -15,11 +15,15 @@ from registry.transfers.rows import Operation, State
 
 def preview(asked: Asked, *, by: StaffMember, now: datetime) -> Counts:
     """How many would go and stay. PermissionDenied; ValidationError: it can't be, and the attempt is recorded."""
+    _check(asked, by, now)
+    return gate.count(asked, now)
+
+
+def _check(asked: Asked, by: StaffMember, now: datetime) -> None:
     rows.check(by.has_perm(rows.ASK), by, asked.recipient, now)
     if told := gate.refusals(asked, now):
         rows.record_refused(by, asked.recipient, now, f"transfer, ground {asked.ground}")
         raise ValidationError([str(one) for one in told])
-    return gate.count(asked, now)
 
 
 def ask(asked: Asked, *, file_format: Transfer.Format, reason: str, by: StaffMember, now: datetime) -> Transfer:
@@ -27,7 +31,7 @@ def ask(asked: Asked, *, file_format: Transfer.Format, reason: str, by: StaffMem
 
     PermissionDenied; ValidationError (it cannot be at all, no reason, nobody may go): nothing is written.
     """
-    preview(asked, by=by, now=now)
+    _check(asked, by, now)
     check_given(reason)
     with transaction.atomic():
         transfer = Transfer.objects.create(
