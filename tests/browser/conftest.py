@@ -59,6 +59,12 @@ class Visitor:
         self.page.on("console", self._console)
         self.page.on("request", self._request)
         self.page.on("response", self._response)
+        self._click, self.page.click = self.page.click, self._click_through
+
+    def _click_through(self, selector: str, **options: Any) -> None:
+        """Playwright's click ends when the next page begins to arrive; what is asked of it without waiting needs it all."""
+        self._click(selector, **options)
+        self.page.wait_for_load_state("domcontentloaded")
 
     def open(self, path: str) -> playwright.Response:
         response = self.page.goto(path if path.startswith("http") else self.home + path)
