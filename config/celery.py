@@ -27,6 +27,7 @@ app.conf.beat_schedule = {
     "copies": {"task": "registry.tasks.copies", "schedule": 60.0},
     "transfer": {"task": "registry.tasks.transfer", "schedule": 60.0},
     "tell-recipients": {"task": "registry.tasks.tell_recipients", "schedule": crontab(minute=35)},
+    "tell-people": {"task": "registry.tasks.tell_people", "schedule": crontab(minute=40)},
     "alarms": {"task": "registry.tasks.alarms", "schedule": 600.0},
     "ask-anew": {"task": "consent.tasks.ask_anew", "schedule": 60.0},
     "send-links": {"task": "consent.tasks.send_links", "schedule": 60.0},

@@ -18,7 +18,7 @@ from registry.auditing import NotRecorded
 from registry.keyring import Sealed
 from registry.recovery import Recovering, must_be_ready
 
-CONSOLE, UNSUBSCRIBING = "/admin/", "/u/"
+CONSOLE, UNSUBSCRIBING, PROGRAMS = "/admin/", "/u/", "/api/"
 LARGEST_FORM = 64 * 1024  # bytes, on a public page
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -94,7 +94,9 @@ class ReadableTextMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_args: object) -> HttpResponse | None:
-        """Here, not in __call__, so that a refusal becomes the ordinary 400 page."""
+        """Here, not in __call__, so that a refusal becomes the ordinary 400 page. Programs have a reader of their own."""
+        if request.path.startswith(PROGRAMS):
+            return None
         if not request.path.startswith(CONSOLE) and int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_FORM:
             return too_large(request)
         is_form = not request.path.startswith(UNSUBSCRIBING)  # there any body will do

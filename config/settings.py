@@ -120,6 +120,7 @@ else:
 
 # --- mail that comes in: imaps://user:password@host:993/INBOX -------------------------------------------------------
 MAILBOX_URL = env.str("MAILBOX_URL", default="")
+MAILBOX_DAYS = env.int("MAILBOX_DAYS", default=14)  # what was filed stays there: no fewer than the age of a backup
 
 # --- messages to phones -------------------------------------------------------------------------------------------
 # As files only where mail is files too: once letters really leave, a message must not end in a folder.

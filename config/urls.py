@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("u/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("receipts/key.pem", views.receipt_key, name="receipt_key"),
+    path("api/v1/", include("consent.api.urls")),
     path("admin/language/", set_language, name="set_language"),  # under /admin/, where the cookie lives
     path("admin/", admin.site.urls),
     *i18n_patterns(path("", include("consent.urls"))),

@@ -98,7 +98,7 @@ def drop_scan(person: DataSubject, datum_id: int | None, *, now: datetime) -> No
     if others.filter(Q(keep_until=None) | Q(keep_until__gt=now)).exists():
         PersonalDatum.objects.filter(subject=person, pk=datum_id).update(superseded_at=now, keep_until=now)
     else:
-        end_processing(person, ProcessingPurpose.objects.filter(code=PAPER), Processing.State.CLOSED, now=now)
+        _end(person, PAPER, now)
 
 
 def drop_these(person: DataSubject, numbers: Collection[int | None], *, now: datetime) -> None:
@@ -111,5 +111,9 @@ def drop_these(person: DataSubject, numbers: Collection[int | None], *, now: dat
 
 def drop(person: DataSubject, *, now: datetime) -> None:
     """Nothing was agreed to: there is nothing to prove. The person is locked by the caller."""
-    purposes = ProcessingPurpose.objects.filter(code=PURPOSE)
-    end_processing(person, purposes, Processing.State.CLOSED, now=now)
+    _end(person, PURPOSE, now)
+
+
+def _end(person: DataSubject, code: str, now: datetime) -> None:
+    numbers = ProcessingPurpose.objects.filter(code=code).values_list("pk", flat=True)
+    end_processing(person, numbers, Processing.State.CLOSED, now=now)

@@ -3,14 +3,12 @@
 A contact may be a mailbox or a telephone: to a number goes the short text of the same name.
 """
 
-from collections.abc import Iterator
-
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from consent import campaigns, links
+from consent import campaigns, links, mailing_links
 from consent.decisions import MOST_TRIES
 from consent.models import Campaign, CampaignMember, Confirmation, ConsentRecord, PolicyVersion, Receipt
 from registry.disclosure import masked
@@ -104,16 +102,8 @@ def receipt(message: OutgoingMessage, contact: str) -> Letter | None:
 def _one_click(records: list[ConsentRecord], message: OutgoingMessage) -> dict[str, str]:
     """RFC 8058: the mail program's own unsubscribe button. One consent: that one; several: all of them."""
     purpose = records[0].purpose_id if len(records) == 1 else links.EVERY_PURPOSE
-    ways = [links.unsubscribe_url(message.subject_id, purpose), *_by_mail(message.subject_id, purpose)]
-    told = ", ".join(f"<{way}>" for way in ways)
-    return {"List-Unsubscribe": told, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-
-
-def _by_mail(subject_id: int, purpose_id: int) -> Iterator[str]:
-    """RFC 6068, where somebody reads that mailbox (consent.mailbox)."""
-    if settings.MAILBOX_URL:
-        token = links.token(links.UNSUBSCRIBE, subject_id, purpose_id)
-        yield f"mailto:{Operator.objects.get().contact_email}?subject=unsubscribe%20{token}"
+    told = mailing_links.links_for(purpose)(message.subject_id)
+    return {"List-Unsubscribe": told.list_unsubscribe, "List-Unsubscribe-Post": told.list_unsubscribe_post}
 
 
 @written_by("link", is_service=True)

@@ -10,7 +10,7 @@
 
 - Staff are slowed down more the longer it goes on: every try counts in several windows. A right answer clears them.
 
-Called by: consent.views.limiting, consent.tasks, config.sign_in.
+Called by: consent.views.limiting, consent.api.door, consent.tasks, config.sign_in.
 """
 
 import hashlib
@@ -44,11 +44,14 @@ BY_NETWORK = {
     "link": Limit(30, timedelta(minutes=10)),
     "request": Limit(60, timedelta(minutes=10)),  # two for each: the answers are shown first
     "sign_in": Limit(60, timedelta(minutes=10)),
+    "api": Limit(300, timedelta(minutes=10)),  # several programs, and whoever guesses keys
 }
 BY_TARGET = {
     "consent": Limit(10, timedelta(hours=1)),
     "link": Limit(5, timedelta(hours=1)),
     "request": Limit(5, timedelta(hours=1)),
+    "api": Limit(60, timedelta(minutes=10)),  # calls with one key
+    "api_whole": Limit(24, timedelta(days=1)),  # whole lists with one key: each leaves a line a person
 }
 GROWING = (Limit(5, timedelta(minutes=5)), Limit(15, timedelta(hours=1)), Limit(40, timedelta(days=1)))
 # At a name from one network, and from everywhere: so high that nobody shuts a colleague out from one place.
@@ -79,7 +82,7 @@ def count_network(action: str, address: str, *, now: datetime) -> timedelta | No
 
 
 def count_target(action: str, canonical: str, *, now: datetime) -> timedelta | None:
-    """Counts one try at an e-mail address or number; how long to wait if it is one too many."""
+    """Counts one try at an e-mail address or number, or with a key; how long to wait if it is one too many."""
     return _count(f"target {action}", canonical.encode(), BY_TARGET[action], now)
 
 

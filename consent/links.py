@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import struct
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from cryptography.exceptions import InvalidTag
@@ -54,14 +55,19 @@ def mine_url(subject_id: int, language: str, now: datetime) -> str:
     return _page("mine", language, token(MINE, subject_id, int(until.timestamp())))
 
 
-def request_url(request_id: int, language: str) -> str:
-    """The question whether somebody asked for this. Dies with the state of the request."""
-    return _page("request_confirm", language, token(REQUEST, request_id))
+def request_url(request_id: int, language: str, doubts: int = 0) -> str:
+    """The question whether somebody asked for this. Dies with the state of the request, and with the next doubt."""
+    return _page("request_confirm", language, request_token(REQUEST, request_id, doubts))
 
 
-def request_state_url(request_id: int, language: str) -> str:
+def request_state_url(request_id: int, language: str, doubts: int = 0) -> str:
     """What became of a request. Its page knows when it is too late to look."""
-    return _page("request_state", language, token(STATE, request_id))
+    return _page("request_state", language, request_token(STATE, request_id, doubts))
+
+
+def request_token(use: bytes, request_id: int, doubts: int) -> str:
+    """Made after so many doubts about who asks; without any it is one number, as it was before doubts were counted."""
+    return token(use, request_id, doubts) if doubts else token(use, request_id)
 
 
 def new_address_url(old_id: int, new_id: int, language: str) -> str:
@@ -91,6 +97,14 @@ def receipt_of(text: str) -> int:
 def request_of(text: str, use: bytes = REQUEST) -> int:
     """The request's id. Raises InvalidLink."""
     return numbers_of(use, text, 1)[0]
+
+
+def request_and_doubts_of(text: str, use: bytes = REQUEST) -> tuple[int, int]:
+    """The request's id, and after how many doubts the link was made. Raises InvalidLink."""
+    with suppress(InvalidLink):
+        return request_of(text, use), 0
+    request_id, doubts = numbers_of(use, text, 2)
+    return request_id, doubts
 
 
 def addresses_of(text: str) -> tuple[int, int]:

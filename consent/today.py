@@ -104,7 +104,7 @@ def _mailbox(now: datetime) -> Iterator[Failure]:
         told = {"since": since, "error": _error(state)}
         yield Failure(_("The contact mailbox was last read at (%(since)s): %(error)s") % told, ReceivedMail)
     if count := ReceivedMail.objects.to_look_at().count():
-        text = _("E-mails that could not be read and wait for somebody to look: %(count)d") % {"count": count}
+        text = _("E-mails in quarantine that wait for somebody to look: %(count)d") % {"count": count}
         yield Failure(text, ReceivedMail, f"?state__exact={ReceivedMail.State.QUARANTINED}")
 
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
 from consent.models import PolicyVersion, Wording
+from consent.unchanged import Kept
 from registry.models import Country, Operator, ProcessingPurpose
 from registry.models.texts import LANGUAGES
 
@@ -60,8 +61,9 @@ class Offer:
     texts: dict[str, Text]
 
 
+@Kept
 def offer(now: datetime, language: str) -> Offer:
-    """Everything that may be asked at `now`. A constant number of queries."""
+    """Everything that may be asked at `now`. One query, where nothing has changed since it was composed."""
     texts_unread = (f"text_{code}" for code in LANGUAGES)
     policy = PolicyVersion.objects.defer(*texts_unread).in_force(now)
     operator = Operator.objects.get()

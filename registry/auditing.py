@@ -4,11 +4,16 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
-from django.db import DatabaseError, models
+from django.db import DatabaseError, connection, models, transaction
 
 from registry.models import AuditEntry, StaffMember
 
 logger = logging.getLogger(__name__)
+APPEND = """
+    INSERT INTO registry_auditentry
+        (at, actor_id, system, operation, subject_id, object_type, object_id, reason, request_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
+"""
 
 
 class NotRecorded(Exception):
@@ -28,25 +33,21 @@ def record(
     about: models.Model | None = None,
     reason: str = "",
     request_id: UUID | None = None,
-) -> AuditEntry:
-    """Appends one entry: who (a staff member, or the job or page `system`), what, on whose data, about which row.
+) -> int:
+    """Appends one entry: who (a staff member, or the job or page `system`), what, on whose data, about which row. Its
+    number.
 
     A row known by a code has no number: the caller gives the code as reason. NotRecorded if the database refuses.
     """
-    entry = AuditEntry(
-        at=now,
-        actor=actor,
-        system=system,
-        operation=operation,
-        subject_id=subject_id,
-        object_type=about._meta.label_lower if about is not None else "",
-        object_id=about.pk if about is not None and isinstance(about.pk, int) else None,
-        reason=reason,
-        request_id=request_id,
-    )
+    label = about._meta.label_lower if about is not None else ""
+    number = about.pk if about is not None and isinstance(about.pk, int) else None
+    who = actor.pk if actor else None
     try:
-        entry.save(force_insert=True)
+        with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
+            cursor.execute(
+                APPEND, [now, who, str(system), str(operation), subject_id, label, number, str(reason), request_id]
+            )
+            return int(cursor.fetchone()[0])
     except DatabaseError as error:
         logger.error("the audit took no entry: %s", type(error).__name__)
         raise NotRecorded from error
-    return entry

@@ -1,6 +1,7 @@
 """What everybody concerned must read before anything else: lines across the top of the page Today.
 
-Called by: the console's page Today. Sources: policy clauses 25, 28-29.
+Called by: the console's page Today. Sources: policy clauses 25, 28-29;
+Law 94-V art. 10-1, 25-1.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from registry import calendar, checklist, disclosure, jobs
-from registry.models import Appointment, PurgePreview, StaffMember, WorkCalendarOverride
+from registry.figures import told
+from registry.models import Appointment, PurgePreview, SizeClass, StaffMember, WorkCalendarOverride
+from registry.sizes import Standing
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,15 @@ class Banner:
     model: type[models.Model] | None = None
 
 
-def find(reader: StaffMember, now: datetime, *, sees_people: bool) -> list[Banner]:
-    """The lines for this reader, the worst first. A constant number of queries."""
+def find(reader: StaffMember, now: datetime, *, sees_people: bool, standing: Standing | None = None) -> list[Banner]:
+    """The lines for this reader, the worst first. `standing`: of the operator. A constant number of queries."""
     parts = (
         _late_purge(now),
         _waiting_purges(reader, sees_people),
         _alarms(reader, now),
         _appointments(reader, now),
         _calendar(reader, now),
+        _size(reader, sees_people, standing),
     )
     return sorted((line for part in parts for line in part), key=lambda line: line.level != "bad")
 
@@ -106,3 +110,16 @@ def _asked(doubts: calendar.Doubts) -> Iterator[str]:
         yield _("The first day of Kurban Ait is an estimate (%(day)s): state it.") % {"day": day}
     if doubts.are_moves_open:
         yield _("State the days that the Government moved; if none, state 1 January as a day off.")
+
+
+def _size(reader: StaffMember, sees_people: bool, standing: Standing | None) -> Iterator[Banner]:
+    """Before the number of people makes the operator a larger one. Who may not see people sees no number of them."""
+    if standing is None or standing.following is None or not standing.is_near:
+        return
+    if not reader.has_perm("registry.view_operator"):
+        return
+    text = _("The operator is near the next size: %(size)s. Look what follows from it.") % {"size": standing.following}
+    if sees_people and standing.most is not None:
+        counted = {"people": told(standing.people), "most": told(standing.most)}
+        text = " ".join([text, _("People held: %(people)s of %(most)s.") % counted])
+    yield Banner("soon", text, model=SizeClass)

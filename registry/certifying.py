@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import TruncDate
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from registry import calendar
 from registry.calendar import Term
@@ -31,6 +32,8 @@ from registry.models import (
 )
 
 DEADLINE = "withdrawal"
+ASKED = "asked for by the person"  # the reason of a demand that carries out a request: a code, read in every language
+REASONS = {ASKED: gettext_lazy("asked for by the person")}
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class Foresight:
 
     goes: list[PersonalDatum]
     stays: list[Staying]
+
+
+def reason_of(certificate: ErasureCertificate) -> str:
+    """Why it was demanded, in the active language where it is a code, else as it was written."""
+    return str(REASONS.get(certificate.reason, certificate.reason))
 
 
 def demanded(certificate: ErasureCertificate) -> QuerySet[PersonalDatum]:
@@ -102,11 +110,12 @@ def backups_until(certificate: ErasureCertificate) -> str | None:
 
 
 def records(certificate: ErasureCertificate) -> QuerySet[ErasureRecord]:
-    """The proofs of what went: by this certificate, and by a purge that was faster."""
+    """The proofs of what went: by this certificate, with the claims that nothing keeps any more (registry.claims), and
+    by a purge that was faster."""
     purged = Q(certificate=None, ground=DestructionGround.ON_DEMAND, at__gte=certificate.demanded_at)
     if certificate.finished_at:
         purged &= Q(at__lte=certificate.finished_at)
-    found = ErasureRecord.objects.filter(Q(certificate=certificate) | purged, subject=certificate.subject_id)
+    found = ErasureRecord.objects.filter(Q(certificate=certificate) | purged & Q(subject=certificate.subject_id))
     return found.select_related("category", "purpose", "run").order_by("at", "pk")
 
 

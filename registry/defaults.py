@@ -1,5 +1,5 @@
-"""The content a new registry starts with: operator, legal grounds, approved list, purposes, deadlines,
-reply templates.
+"""The content a new registry starts with: operator, sizes of operators, legal grounds, approved list, purposes,
+deadlines, reply templates.
 
 Loaded once. What is there already is left alone: it is the operator's, edited in the console with history.
 """
@@ -21,6 +21,7 @@ from registry.models import (
     ReplyTemplate,
     RetentionSettings,
     SelfRetentionRule,
+    SizeClass,
 )
 
 CONTENT = Path(__file__).parent / "content"
@@ -36,6 +37,7 @@ def load() -> int:
     RetentionSettings.objects.get_or_create(pk=1)
     AccessSettings.objects.get_or_create(pk=1)
     _add_missing(SelfRetentionRule, _read("trace"))
+    _add_missing(SizeClass, _read("size"))
     _add_missing(LegalGround, _read("ground"))
     _add_missing(Country, _read("country"))
     _add_missing(DataCategory, _read("category"))
@@ -81,5 +83,6 @@ def _count() -> int:
             AccessSettings,
             SelfRetentionRule,
             ReplyTemplate,
+            SizeClass,
         )
     )

@@ -5,14 +5,17 @@ The rules:
 
 - `demand` wants the permission, an appointment in force (policy clause 29), a ground and a reason. From its commit on
   nothing of this person is used any more, and every datum has its end: now, or when the last hold on it ends.
+- Nobody is left who cannot be answered: what answering needs stays until no request and no letter waits for it, whoever
+  demands (registry.spared).
 - `finish` is one transaction: lock, open, remember, destroy, look for what is left, write the act. Killed half way,
   nothing happened and the next run does everything again; only letters already removed from their folder stay removed.
 - What goes is asked of DatumTerm, the one definition of "due": a datum under a hold and a blocked person's data stay
   (Law 94-V art. 1), are named with their end, and go by a later pass. A purge that is faster is counted in.
+- What is over of claims to the same address goes with it (registry.claims) and stands in the act.
 - Values live in this process for one pass. They are in no exception, log, audit entry or certificate.
 - Who confirms an address anew takes the demand back for what is still held (registry.registration).
 
-Called by: the console (demand), registry.tasks (finish_due, every five minutes and when woken).
+Called by: the console and registry.requests (demand), registry.tasks (finish_due, every five minutes and when woken).
 Sources: Law 94-V art. 18, policy clauses 19, 25.
 """
 
@@ -25,7 +28,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from registry import auditing, certifying, memory, scanning
+from registry import auditing, certifying, claims, memory, scanning, spared
 from registry.disclosure import may_see_people
 from registry.erasure import erase
 from registry.keyring import keyring
@@ -36,12 +39,12 @@ from registry.models import (
     DestructionGround,
     ErasureCertificate,
     LegalGround,
-    OutgoingMessage,
     PersonalDatum,
     Processing,
     ProcessingPurpose,
     RecipientNotice,
     StaffMember,
+    SubjectRequest,
 )
 from registry.normalise import Normalised, check_given, normalise
 from registry.processing import end_processing, lock_subjects, refresh_due
@@ -70,11 +73,11 @@ def demand(
     by: StaffMember,
     now: datetime,
     is_remembered: bool = False,
-    spared: Collection[int] = (),
+    answering: SubjectRequest | None = None,
 ) -> ErasureCertificate:
     """Ends all use of this person's data and opens the certificate; `finish` destroys.
 
-    `spared`: data by which the answer is sent. They go as soon as no letter waits for them any more.
+    `answering`: the request that this carries out; of it only the contact and the answer stay until the letter is gone.
     ValidationError (no reason, or one is open already), PermissionDenied.
     """
     check_may_demand(by, subject, now=now)
@@ -83,16 +86,17 @@ def demand(
         lock_subjects([subject.pk])
         if ErasureCertificate.objects.open().filter(subject=subject).exists():
             raise ValidationError(_("An erasure of this person is under way already."), code="open")
+        needed = spared.needed_to_answer(subject, answering)
         certificate = ErasureCertificate.objects.create(
             subject=subject,
             ground=ground,
             reason=reason.strip(),
             is_remembered=is_remembered,
-            spared=sorted(spared),
+            spared=needed,
             demanded_at=now,
             demanded_by=by,
         )
-        _end_everything(subject, now, spared)
+        _end_everything(subject, now, needed)
         _remember(certificate, _opened(certifying.demanded(certificate)), now)
         notices.open_for([subject.pk], RecipientNotice.Event.ERASED, now=now)
         auditing.record(
@@ -106,10 +110,11 @@ def demand(
     return certificate
 
 
-def _end_everything(subject: DataSubject, now: datetime, spared: Collection[int]) -> None:
+def _end_everything(subject: DataSubject, now: datetime, needed: Collection[int]) -> None:
     """Nothing is used any more, and each datum ends now: the view lets it go when no hold keeps it."""
-    end_processing(subject, ProcessingPurpose.objects.all(), Processing.State.CLOSED, now=now)
-    ending = subject.data.filter(Q(keep_until=None) | Q(keep_until__gt=now)).exclude(pk__in=spared)
+    every_purpose = ProcessingPurpose.objects.values_list("pk", flat=True)
+    end_processing(subject, every_purpose, Processing.State.CLOSED, now=now)
+    ending = subject.data.filter(Q(keep_until=None) | Q(keep_until__gt=now)).exclude(pk__in=needed)
     ending.update(keep_until=now)
     refresh_due([subject.pk])
 
@@ -173,12 +178,11 @@ def finish(certificate_id: int, *, now: datetime) -> bool:
 @transaction.atomic
 def _finish(certificate_id: int, now: datetime) -> tuple[ErasureCertificate, bool]:
     """The certificate, and whether this pass found something left."""
-    lock_subjects(ErasureCertificate.objects.filter(pk=certificate_id).values_list("subject", flat=True))
+    claims.lock_with_claimants(ErasureCertificate.objects.values_list("subject", flat=True).get(pk=certificate_id))
     certificate = ErasureCertificate.objects.select_for_update(of=("self",)).get(pk=certificate_id)
     if certificate.finished_at or certificate.demanded_at > now:
         return certificate, False
-    _release_spared(certificate)
-    remains = _pass(certificate, now)
+    remains = _pass(certificate, _release_spared(certificate), now)
     certificate.remains += remains
     certificate.failure = ""
     if not certificate.spared and not certifying.demanded(certificate).exists():
@@ -189,27 +193,33 @@ def _finish(certificate_id: int, now: datetime) -> tuple[ErasureCertificate, boo
     return certificate, remains > 0
 
 
-def _release_spared(certificate: ErasureCertificate) -> None:
-    """Once the answer was sent or given up, what it needed is part of what was demanded."""
-    letters = OutgoingMessage.objects.filter(datum_id__in=certificate.spared, state=OutgoingMessage.State.QUEUED)
-    if not certificate.spared or letters.exists():
-        return
-    spared = PersonalDatum.objects.filter(subject=certificate.subject_id, pk__in=certificate.spared)
-    spared.update(keep_until=certificate.demanded_at)
+def _release_spared(certificate: ErasureCertificate) -> list[int]:
+    """Once every answer was sent or given up, what they needed is part of what was demanded; its numbers."""
+    numbers = list(certificate.spared)
+    if not numbers or spared.is_needed(certificate.subject_id, numbers):
+        return []
+    released = PersonalDatum.objects.filter(subject=certificate.subject_id, pk__in=numbers)
+    released.update(keep_until=certificate.demanded_at)
     certificate.spared = []
     refresh_due([certificate.subject_id])
+    return numbers
 
 
-def _pass(certificate: ErasureCertificate, now: datetime) -> int:
-    """Destroys what is free now and looks for what is left of it; in how many places something was found."""
-    free = list(certifying.demanded(certificate).filter(term__until__lte=now).select_related("category", "key"))
+def _pass(certificate: ErasureCertificate, released: Collection[int], now: datetime) -> int:
+    """Destroys what is free now and looks for what is left of it; in how many places something was found.
+
+    `released`: with it goes an answer that was written after the demand.
+    """
+    ended = certifying.demanded(certificate) | PersonalDatum.objects.filter(pk__in=released)
+    free = list(ended.filter(term__until__lte=now).select_related("category", "key").order_by("pk"))
     if not free:
         return 0
     opened = _opened(free)
     _remember(certificate, opened, now)
-    needles = _needles(free, opened)
+    going = [*free, *claims.left_over(free, now=now)]
+    needles = _needles(going, opened)
     letters = _remove_letters(needles)
-    numbers, actor_id = [datum.pk for datum in free], certificate.demanded_by_id
+    numbers, actor_id = [datum.pk for datum in going], certificate.demanded_by_id
     gone = erase(
         numbers,
         ground=DestructionGround.ON_DEMAND,

@@ -5,14 +5,18 @@ Called by: the console's page Today. The rules themselves stand where their work
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from registry import findings, seals
 from registry.figures import Board, told
-from registry.models import AuditVerification, ErasureCertificate, JobRun, OutgoingMessage
+from registry.models import AuditVerification, ErasureCertificate, JobRun, OutgoingMessage, Transfer
+from registry.transfers.gate import DAMAGED
+
+TRANSFERS_STAY = timedelta(days=7)  # since they were asked for
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ def add(source: Source) -> Source:
 def find(now: datetime, board: Board, smallest: int | None) -> list[Failure]:
     """Everything at `now`, the worst first; counts of people below `smallest` hidden. A constant number of queries."""
     others = (failure for source in sources for failure in source(now))
-    return [*_audit(), *_remains(board, smallest), *_work(now), *_letters(board, smallest), *others]
+    sent = (*_letters(board, smallest), *_transfers(now, smallest))
+    return [*_audit(), *_remains(board, smallest), *_work(now), *sent, *others]
 
 
 def _audit() -> Iterator[Failure]:
@@ -63,3 +68,15 @@ def _letters(board: Board, smallest: int | None) -> Iterator[Failure]:
     if count := board.one("letters", failed):
         text = _("Letters that could not be delivered: %(count)s") % {"count": told(count, smallest)}
         yield Failure(text, OutgoingMessage, f"?state__exact={failed}")
+
+
+def _transfers(now: datetime, smallest: int | None) -> Iterator[Failure]:
+    """Files that could not be built, and people left out of one because a value is damaged. One query."""
+    recent = Transfer.objects.filter(requested_at__gt=now - TRANSFERS_STAY)
+    bad = list(recent.filter(Q(state=Transfer.State.FAILED) | Q(left_out__has_key=DAMAGED)).only("state", "left_out"))
+    if failed := sum(row.state == Transfer.State.FAILED for row in bad):
+        text = _("Transfers whose file could not be finished or was damaged: %(count)s") % {"count": told(failed)}
+        yield Failure(text, Transfer, f"?state__exact={Transfer.State.FAILED}")
+    if people := sum(row.left_out.get(DAMAGED, 0) for row in bad):
+        text = _("People left out of transfers because a value cannot be opened: %(count)s")
+        yield Failure(text % {"count": told(people, smallest)}, Transfer)

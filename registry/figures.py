@@ -33,7 +33,7 @@ from registry.models import (
     SubjectRequest,
     Transfer,
 )
-from registry.requests.counting import ANSWERED_IN_TIME, ANSWERED_LATE, WAITS_FOR_STAFF
+from registry.requests.counting import ANSWERED_IN_TIME, ANSWERED_LATE, CLOCK_STANDS, HAS_A_TERM
 
 Counting = Callable[[datetime], Iterable[tuple[str, int]]]
 DUE_IN = (30, 60, 90)  # days
@@ -164,11 +164,12 @@ def _by_what_is_left(rows: QuerySet[Any], is_over: Q, is_over_soon: Q) -> Iterab
 
 @add("requests")
 def _requests(now: datetime) -> Iterable[tuple[str, int]]:
-    """Requests that wait for the staff, by what is left of their term; and those whose clock is paused."""
-    waiting = SubjectRequest.objects.filter(WAITS_FOR_STAFF)
+    """Requests that wait for the staff, by what is left of their term; and those whose clock is paused. What was late
+    before its pause is late."""
+    waiting = SubjectRequest.objects.filter(HAS_A_TERM)
     over, soon = (Q(due_on__lt=timezone.localdate(moment)) for moment in (now, now + SOON))
     yield from _by_what_is_left(waiting, over, soon)
-    yield "paused", SubjectRequest.objects.filter(state=SubjectRequest.State.PAUSED).count()
+    yield "paused", SubjectRequest.objects.filter(CLOCK_STANDS).count()
 
 
 @add("in_time")
@@ -195,10 +196,11 @@ def _answered(which: Q, now: datetime) -> Iterable[tuple[str, int]]:
 
 @add("countries")
 def _handed_over(now: datetime) -> Iterable[tuple[str, int]]:
-    """People in files handed over in the last twelve months, by country. Whoever was in two files counts twice."""
+    """People given to others in the last twelve months, by country. Whoever was in two files counts twice."""
     since = now - timedelta(days=365)
     taken = Transfer.objects.filter(state=Transfer.State.TAKEN, taken_at__gt=since, taken_at__lte=now, written__gt=0)
-    return taken.order_by().values_list("country").annotate(Sum("written"))
+    to_others = taken.exclude(ground=Transfer.Ground.OWN)
+    return to_others.order_by().values_list("country").annotate(Sum("written"))
 
 
 @add("remains")

@@ -32,7 +32,7 @@ from registry.models import (
     SubjectRequest,
     WorkCalendarOverride,
 )
-from registry.requests.counting import WAITS_FOR_STAFF
+from registry.requests.counting import HAS_A_TERM
 
 LEDGER_IS_LATE_AFTER = timedelta(minutes=15)
 WITHOUT_RULE = """
@@ -207,7 +207,7 @@ def of_work(now: datetime) -> Iterator[Finding]:
     waiting = certifying.promised(ErasureCertificate.objects.open())
     late = waiting.filter(certifying.is_over(certifying.own_term(), now))
     yield from _counted("erasure-late", late, ErasureCertificate)
-    requests = SubjectRequest.objects.overdue(timezone.localdate(now)).filter(WAITS_FOR_STAFF)
+    requests = SubjectRequest.objects.overdue(timezone.localdate(now)).filter(HAS_A_TERM)
     yield from _counted("request-late", requests, SubjectRequest)
     yield from _of_calendar(now)
     yield from (Finding("job-late", {"job": name}) for name in jobs.late_jobs(now))

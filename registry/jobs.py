@@ -28,6 +28,7 @@ LATE_AFTER = {
     "copies": timedelta(minutes=15),
     "transfer": timedelta(minutes=15),
     "tell_recipients": timedelta(hours=3),
+    "tell_people": timedelta(hours=3),
     "send_mail": timedelta(minutes=15),
     "send_links": timedelta(minutes=15),
     "read_mailbox": timedelta(minutes=15),

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from registry.models import DataSubject, LedgerQueue, Processing, ProcessingPurpose, RetentionDue
+from registry.models import DataSubject, Processing, ProcessingPurpose, RetentionDue
 
 
 @dataclass(frozen=True)
@@ -102,17 +102,7 @@ OPEN = """
     INSERT INTO registry_historicalprocessing ({columns}, history_date, history_type)
     SELECT {columns}, %(now)s, CASE WHEN is_new THEN '+' ELSE '~' END FROM opened
 """
-END = """
-    WITH ended AS (
-        UPDATE registry_processing AS processing
-        SET state = %(state)s, term_from = line.term_from, lapses_at = line.lapses_at
-        FROM unnest(%(id)s::bigint[], %(term_from)s::timestamptz[], %(lapses_at)s::timestamptz[])
-            AS line (id, term_from, lapses_at)
-        WHERE processing.id = line.id RETURNING processing.*
-    )
-    INSERT INTO registry_historicalprocessing ({columns}, history_date, history_type)
-    SELECT {columns}, %(now)s, '~' FROM ended
-"""
+END = "SELECT * FROM registry_end_processing(%(subject)s, %(purposes)s, %(state)s, %(is_at_once)s, %(now)s)"
 PAUSE = """
     WITH paused AS (
         UPDATE registry_processing AS processing SET paused_at = %(now)s
@@ -159,36 +149,21 @@ def _line(opening: Opening, now: datetime) -> dict[str, Any]:
 
 def end_processing(
     subject: DataSubject,
-    purposes: Iterable[ProcessingPurpose],
+    purposes: Iterable[int],
     state: Processing.State,
     *,
     now: datetime,
     is_at_once: bool = False,
-) -> list[Processing]:
-    """Ends what is still open and not lapsed, at once; returns it. The person is locked by the caller.
+) -> list[ProcessingPurpose]:
+    """Ends what is still open and not lapsed among the purposes with these numbers, at once; which, in their order. The
+    person is locked by the caller.
 
     Nothing may be used any more. What is kept goes at once as well, unless this very event starts the purpose's term:
-    `is_at_once` says that there was nothing to prove, and it does not.
+    `is_at_once` says that there was nothing to prove, and it does not. What is withdrawn waits for the ledger, at a
+    moment when all of it had begun: what begins later is another consent, and a replay leaves it.
     """
-    ongoing = Processing.objects.ongoing(now).filter(subject=subject, purpose__in=purposes)
-    ended = list(ongoing.select_related("purpose").order_by("purpose__position", "pk"))
-    for processing in ended:
-        at = max(now, processing.began_at)
-        # "Consent withdrawn" and "request closed" are clocks too.
-        starts_term = processing.purpose.clock == state and not is_at_once
-        processing.term_from = at if starts_term else processing.term_from
-        processing.lapses_at = (starts_term and processing.purpose.lapse(at)) or at
-        processing.state = state
-    if ended:
-        columns = {
-            "id": [one.pk for one in ended],
-            "term_from": [one.term_from for one in ended],
-            "lapses_at": [one.lapses_at for one in ended],
-        }
-        _run(END, columns | {"state": state, "now": now})
-    if state == Processing.State.WITHDRAWN:
-        _queue_for_the_ledger(ended, now)
-    return ended
+    values = {"subject": subject.pk, "purposes": list(purposes), "state": str(state), "is_at_once": is_at_once}
+    return list(ProcessingPurpose.objects.raw(END, values | {"now": now}))
 
 
 def pause(wider: Iterable[tuple[int, int]], *, now: datetime) -> None:
@@ -203,14 +178,6 @@ def _run(statement: str, values: dict[str, Any]) -> None:
     """Rows and their history in one statement: simple-history writes nothing for what is not saved one by one."""
     with connection.cursor() as cursor:
         cursor.execute(statement.format(columns=HISTORY_COLUMNS), values)
-
-
-def _queue_for_the_ledger(withdrawn: list[Processing], now: datetime) -> None:
-    """At a moment when all of it had begun: what begins later is another consent, and a replay leaves it."""
-    if withdrawn:
-        at = max(now, *(processing.began_at for processing in withdrawn))
-        numbers = [processing.pk for processing in withdrawn]
-        LedgerQueue.objects.create(kind=LedgerQueue.Kind.WITHDRAWN, numbers=numbers, at=at)
 
 
 def note_contact(subject: DataSubject, *, now: datetime) -> int:

@@ -69,7 +69,8 @@ class Hold:
 
 @dataclass(frozen=True)
 class OwnEnd:
-    """The datum's own end, before any purpose's: it was replaced by a newer value, or its erasure was demanded."""
+    """The datum's own end, before any purpose's: it was replaced by a newer value, its erasure was demanded, or it is a
+    text whose own term is over then."""
 
     ground: DestructionGround
     until: datetime
@@ -197,7 +198,9 @@ def _hold(hold: LegalHold, now: datetime, *, is_decisive: bool) -> Hold:
 def _own_end(datum: PersonalDatum, *, is_open: bool) -> OwnEnd | None:
     if datum.keep_until is None:
         return None
-    ground = DestructionGround.SUPERSEDED if datum.superseded_at else DestructionGround.ON_DEMAND
+    stated = {DestructionGround.SUPERSEDED, DestructionGround.ON_DEMAND}
+    ground = DestructionGround(datum.term.ground)
+    ground = ground if ground in stated else DestructionGround.TERM_OVER
     return OwnEnd(ground, datum.keep_until, is_open and datum.keep_until == datum.term.until)
 
 

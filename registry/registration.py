@@ -105,6 +105,7 @@ def create_subject(language: str, status: DataSubject.Status, now: datetime) -> 
     """A new person, locked: nobody else sees the row before this transaction ends."""
     subject = DataSubject.objects.create(language=language, status=status, created_at=now)
     RetentionDue.objects.create(subject=subject)
+    subject.is_new = True
     return subject
 
 

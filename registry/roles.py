@@ -33,12 +33,12 @@ INTEGRATOR, ADMINISTRATOR = "Integrator", "Administrator"
 
 PEOPLE = (
     "datasubject", "personaldatum", "processing", "legalhold", "erasurecertificate", "outgoingmessage", "dataexport",
-    "subjectrequest", "transfer", "transferline", "recipientnotice", "consent.confirmation", "consent.consentrecord",
-    "consent.receivedmail",
+    "subjectrequest", "transfer", "transferline", "recipientnotice", "personnotice", "consent.confirmation",
+    "consent.consentrecord", "consent.receivedmail",
 )  # fmt: skip
 CONTENT = (
-    "operator", "legalground", "deadline", "datacategory", "processingpurpose", "recipient", "country", "replytemplate",
-    "workcalendaroverride", "consent.policyversion", "consent.wording",
+    "operator", "sizeclass", "legalground", "deadline", "datacategory", "processingpurpose", "recipient",
+    "recipientkey", "country", "replytemplate", "workcalendaroverride", "consent.policyversion", "consent.wording",
 )  # fmt: skip
 WORKINGS = (
     "auditentry", "auditseal", "auditverification", "purgerun", "purgepreview", "erasurerecord", "rulechange",
@@ -69,10 +69,12 @@ DESK = rights("view", *PEOPLE, *CONTENT) | {
     "registry.block_datasubject",
     "registry.handle_subjectrequest",
     "registry.rectify_personaldatum",
+    "registry.hand_over_copypackage",
     "registry.export_masked",
     "registry.export_plain",
     "registry.ask_transfer",
     "registry.handle_recipientnotice",
+    "registry.handle_personnotice",
     "consent.enter_confirmation",
     "consent.check_confirmation",
     "consent.resolve_receivedmail",
@@ -81,7 +83,7 @@ RESPONSIBLE = (
     DESK
     | rights("view", *WORKINGS, *STAFF)
     | edit("legalground", "deadline", "datacategory", "processingpurpose", "recipient", "country", "replytemplate")
-    | edit("workcalendaroverride", "consent.policyversion")
+    | edit("workcalendaroverride", "sizeclass", "consent.policyversion")
     | rights("change", "operator", "retentionsettings", "selfretentionrule")
     | {
         "registry.place_legalhold",
@@ -92,6 +94,7 @@ RESPONSIBLE = (
         "registry.approve_rulechange",
         "registry.approve_dataexport",
         "registry.approve_transfer",
+        "registry.make_recipientkey",
         "registry.handle_incident",
         "consent.publish_policyversion",
         "consent.start_campaign",
@@ -138,7 +141,9 @@ NOBODYS: Mapping[str, str] = {
     "registry.change_datasubject": "people change by operations only",
     "registry.*_retentiondue": "counted by the program; has no page",
     "registry.view_rememberedidentifier": "has no page: who may be asked about is nobody's to browse",
+    "registry.view_transfercondition": "has no page: the condition stands on the page of its person",
     "registry.view_requeststep": "has no page: the life of a request stands on its own page",
+    "registry.view_audienceentry": "has no page: what was given stands in the transfers, by person and by recipient",
     "registry.view_copypackage": "has no page: a copy stands on the page of its request",
     "consent.view_campaignmember": "has no page: a campaign shows counts",
     "consent.view_receipt": "has no page: a receipt belongs to its person",

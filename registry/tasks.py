@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 from registry import (
     alarming,
     approving,
+    audience,
     demands,
     exporting,
     figures,
@@ -22,6 +23,7 @@ from registry import (
     rules,
     seals,
     traces,
+    transfer_letters,
     transfers,
 )
 from registry.chain import LedgerError
@@ -130,13 +132,18 @@ def transfer() -> None:
 
 
 def _transfer(now: datetime) -> str:
-    gone = transfers.destroy_over(now)
-    return f"{gone} destroyed, {transfers.build_waiting(clock=timezone.now)} built"
+    gone, closed = transfers.destroy_over(now), audience.close_abandoned(now)
+    return f"{gone} destroyed, {closed} closed, {transfers.build_waiting(clock=timezone.now)} built"
 
 
 @shared_task
 def tell_recipients() -> None:
     jobs.run_job("tell_recipients", lambda now: f"{notices.send_due(now)} letters to recipients")
+
+
+@shared_task
+def tell_people() -> None:
+    jobs.run_job("tell_people", lambda now: f"{transfer_letters.queue_due(now)} letters to people")
 
 
 def wake_transfers() -> None:

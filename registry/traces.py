@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.deadlines import add_months, end_of_term
 from registry.models import (
+    AudienceEntry,
     AuditEntry,
     AuditSeal,
     AuditVerification,
@@ -33,9 +34,11 @@ from registry.models import (
     ErasureCertificate,
     ErasureRecord,
     OutgoingMessage,
+    PersonNotice,
     PreviewLine,
     PurgePreview,
     PurgeRun,
+    RecipientKey,
     RecipientNotice,
     RememberedIdentifier,
     RuleChange,
@@ -181,6 +184,15 @@ add(
         "until",
     )
 )
+add(
+    rows(
+        "audience",
+        _("people who left a mailing list"),
+        _("left"),
+        lambda: AudienceEntry.objects.filter(is_in=False),
+        "changed_at",
+    )
+)
 add(evidence("audit", _("audit"), AuditEntry, "at"))
 add(evidence("audit-seals", _("seals of the audit"), AuditSeal, "sealed_at"))
 add(evidence("audit-verifications", _("verifications of the audit"), AuditVerification, "started_at"))
@@ -190,7 +202,9 @@ add(evidence("purge-decisions", _("purge previews and decisions about them"), Pu
 add(evidence("rule-decisions", _("changes of retention rules"), RuleChange, "requested_at"))
 add(evidence("erasure-acts", _("erasure certificates"), ErasureCertificate, "demanded_at"))
 add(evidence("transfers", _("transfers"), Transfer, "requested_at"))
+add(evidence("program-keys", _("keys of recipients' programs"), RecipientKey, "made_at"))
 add(evidence("notices", _("notices to recipients"), RecipientNotice, "opened_at"))
+add(evidence("person-notices", _("notices to people"), PersonNotice, "opened_at"))
 add(evidence("exports", _("lists taken out"), DataExport, "requested_at"))  # their files: registry.exporting
 add(evidence("copies", _("copies of people's data"), CopyPackage, "asked_at"))  # their files: registry.requests.copying
 add(histories("history", _("history of settings and decisions")))

@@ -5,7 +5,7 @@ Friday are working days, except public holidays and the days off they are moved 
 84-85), as the `holidays` package knows them; what the operator states about a day wins over the package.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from registry.holiday_names import RUSSIAN
 
+Pause = tuple[date, date]  # the dates on which a clock was stopped and went on
 MOST = 366  # days in one term
 SATURDAY = 5
 PACKAGE_LANGUAGES = {"kk": "kk", "en": "en_US", "ru": "en_US"}
@@ -85,13 +86,18 @@ class Calendar:
         if not 1 <= length <= MOST:
             raise ValueError(f"a term of days has 1 to {MOST} of them")
         counted = list(_counted(received, length, lambda day: day not in paused))
-        (day,) = _counted(counted[-1] - timedelta(days=1), 1, self.is_working)
+        (day,) = _counted(counted[-1] - timedelta(days=1), 1, lambda day: day not in paused and self.is_working(day))
         return Due(day, counted[-1], received, counted[0], length, self._days_off(received, day))
 
     def _days_off(self, received: date, last: date) -> list[tuple[date, str]]:
         """Named days off after `received`, up to and with `last`."""
         named = [(one, self.name(one)) for one in _days(received, last)]
         return [pair for pair in named if pair[1]]
+
+
+def standing(pauses: Iterable[Pause]) -> set[date]:
+    """The days that do not count: from that of the pause up to, and not with, the one on which the clock goes on."""
+    return {began + timedelta(days=number) for began, ended in pauses for number in range((ended - began).days)}
 
 
 def holiday_name(day: date) -> str:

@@ -35,7 +35,7 @@ SHIPPED = (
     "registry_historicallegalground", "registry_historicaldatacategory", "registry_historicaldeadline",
     "registry_historicalprocessingpurpose", "consent_historicalpolicyversion", "registry_country",
     "registry_recipient_", "registry_accesssettings", "registry_historicalaccesssettings", "registry_historicalcountry", "registry_historicalrecipient",
-    "registry_replytemplate",
+    "registry_replytemplate", "registry_sizeclass", "registry_historicalsizeclass",
 )  # fmt: skip
 
 REPLIES = [reply["code"] for reply in tomllib.loads((defaults.CONTENT / "replies.toml").read_text("utf-8"))["reply"]]

@@ -12,6 +12,7 @@ from django.db.models import Model
 from consent.decisions import desk
 from consent.models import Campaign, PolicyVersion, ReceivedMail
 from registry import demands, previewing, roles, rules, transfers
+from registry.audience import keys
 from registry.incidents import opening as entering
 from registry.models import (
     AccessSettings,
@@ -27,6 +28,7 @@ from registry.models import (
     LegalHold,
     Passkey,
     PersonalDatum,
+    PersonNotice,
     PurgeRun,
     Recipient,
     RecipientNotice,
@@ -40,7 +42,7 @@ from registry.models import (
 )
 from registry.requests import opening, papers, verifying
 from registry.simulating import RULE, Proposal
-from registry.transfers import notices
+from registry.transfers import notices, telling
 from tests.factories import EMAIL, PHONE, hold, person, purpose, staff
 
 ASKED, SCAN = "my geese must be counted", b"\x89PNG\r\n\x1a\n"
@@ -137,7 +139,9 @@ def _transfers(root: StaffMember, subject: DataSubject, now: datetime) -> dict[t
     waits = transfer_to(court, root, now)
     AccessSettings.objects.update(plain_export_people=limit)
     notice = RecipientNotice.objects.get(subject=subject)
-    return {Transfer: waits, TransferLine: waits.lines.first(), RecipientNotice: notice}
+    telling.ask_to_be_told(subject, by=root, reason="asked", now=now)
+    told = PersonNotice.objects.create(transfer=given, subject=subject, opened_at=now, due_on=now.date())
+    return {Transfer: waits, TransferLine: waits.lines.first(), RecipientNotice: notice, PersonNotice: told}
 
 
 def transfer_to(body: Recipient, by: StaffMember, now: datetime) -> Transfer:
@@ -156,6 +160,9 @@ def _workings(root: StaffMember, now: datetime) -> dict[type[Model], Any]:
     shorter = {field: getattr(purpose(), field) for field in RULE} | {"term_value": 1}
     rule = Proposal(purpose(), categories=tuple(purpose().categories.values_list("pk", flat=True)), **shorter)
     draft = {"number": 99, "effective_at": now, "text_kk": "text", "text_ru": "text", "text_en": "text"}
+    cloud = Recipient.objects.create(
+        code="cloud", kind="processor", country_id="KZ", name_kk="n", name_ru="n", name_en="n"
+    )
     rows = [
         PolicyVersion.objects.create(**draft),
         rules.propose(rule, by=root, reason="shorter", now=now),
@@ -167,9 +174,8 @@ def _workings(root: StaffMember, now: datetime) -> dict[type[Model], Any]:
         PurgeRun.objects.create(as_of=now, started_at=now),
         ReplyTemplate.objects.create(code="hello", **texts),
         SavedFilter.objects.create(person=root, page="registry_datasubject", name="mine", query="status__exact=active"),
-        Recipient.objects.create(
-            code="cloud", kind="processor", country_id="KZ", name_kk="n", name_ru="n", name_en="n"
-        ),
+        cloud,
+        keys.make(cloud, last_day=now.date(), by=root, now=now)[0],
         WorkCalendarOverride.objects.create(day=now.date(), kind="dayoff", reason="decree"),
         entering.open_incident("loss", "a letter", DataCategory.objects.all()[:1], discovered_at=now, by=root, now=now),
     ]

@@ -5,6 +5,7 @@ import asyncio
 import imaplib
 import ipaddress
 import logging
+import re
 import shutil
 import socket
 import ssl
@@ -175,6 +176,14 @@ class Mailbox:
             assert verdict == "OK"
         client.logout()
 
+    def empty(self) -> None:
+        """As somebody with a mail program does it."""
+        client = self.server.signed_in(self.name)
+        client.select("INBOX")
+        client.store("1:*", "+FLAGS", r"(\Deleted)")
+        client.expunge()
+        client.logout()
+
     def flags(self) -> list[set[str]]:
         """The flags of every message that is left, in order."""
         client = self.server.signed_in(self.name)
@@ -196,7 +205,7 @@ def imap_server() -> Iterator[ImapServer]:
     write_certificate(folder)
     group = subprocess.run(["id", "-gn", account.name], check=True, capture_output=True, text=True).stdout.strip()
     told = {"folder": folder, "port": server.port, "account": account, "group": group, "password": PASSWORD}
-    (folder / "dovecot.conf").write_text(_configuration().format(**told))
+    (folder / "dovecot.conf").write_text(configuration(_version()).format(**told))
     account.own_tree(folder)
     try:
         server.start()
@@ -206,10 +215,17 @@ def imap_server() -> Iterator[ImapServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _configuration() -> str:
-    """2.4 wants its version first, and other names for a few settings."""
-    version = subprocess.run([str(DOVECOT), "--version"], check=True, capture_output=True, text=True).stdout
-    return EVERY_VERSION + VERSION_2_3 if version.startswith("2.3") else VERSION_2_4 + EVERY_VERSION
+def _version() -> str:
+    return subprocess.run([str(DOVECOT), "--version"], check=True, capture_output=True, text=True).stdout
+
+
+def configuration(version: str) -> str:
+    """For what `dovecot --version` says. 2.4 wants its version first, and other names for a few settings.
+
+    Source: doc.dovecot.org, "Upgrading Dovecot CE from 2.3 to 2.4" and "Static Password Database".
+    """
+    is_old = tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < (2, 4)
+    return EVERY_VERSION + VERSION_2_3 if is_old else VERSION_2_4 + EVERY_VERSION
 
 
 def write_certificate(folder: Path) -> None:

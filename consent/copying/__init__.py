@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from consent.copying import acts, questions  # noqa: F401 (they add their parts)
 from consent.models import ConsentRecord
 from registry.requests.copying.parts import letter_names, way_names
+from registry.requests.telling import name_reasons
 
 LETTERS = {
     "confirm": _("question to confirm a consent"),
@@ -20,3 +21,5 @@ LETTERS = {
 }
 letter_names.update(LETTERS)
 way_names.update(dict(ConsentRecord.Channel.choices))
+DESK = {"asked": _("waits for a second person"), "given": _("checked by a second person")}
+name_reasons("consent.confirmation", DESK)

@@ -30,6 +30,8 @@ SITE_AND_HEAD = """
         ORDER BY place DESC LIMIT 1
     ) last ON true
 """
+APPENDED = [field for field in ConsentRecord._meta.concrete_fields if not field.primary_key]
+APPEND = "INSERT INTO consent_consentrecord ({columns}) VALUES ({values}) RETURNING id"
 Act = ConsentRecord.Act
 Channel = ConsentRecord.Channel
 
@@ -50,10 +52,10 @@ def append(
         ConsentRecord(
             subject=person,
             purpose=line.purpose,
-            act=act,
+            act=str(act),
             at=now,
             language=line.wording.language if line.wording else person.language,
-            channel=channel,
+            channel=str(channel),
             site=site,
             wording=line.wording,
             **asdict(line.scope),
@@ -62,7 +64,18 @@ def append(
         for line in in_order
     ]
     proof.continue_chain(records, person.reference, head)
-    return ConsentRecord.objects.bulk_create(records)
+    _insert(records)
+    return records
+
+
+def _insert(records: Iterable[ConsentRecord]) -> None:
+    columns, values = ", ".join(field.attname for field in APPENDED), ", ".join(["%s"] * len(APPENDED))
+    with connection.cursor() as cursor:
+        for record in records:
+            kept = [getattr(record, field.attname) for field in APPENDED]
+            cursor.execute(APPEND.format(columns=columns, values=values), kept)
+            (record.pk,) = cursor.fetchone()
+            record._state.adding = False
 
 
 def _site_and_head(person: DataSubject) -> tuple[str, Head]:

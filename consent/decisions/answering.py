@@ -229,7 +229,7 @@ def _close(confirmation: Confirmation, answer: Confirmation.Answer, now: datetim
 def _end_waiting(person: DataSubject, now: datetime) -> None:
     waiting = Confirmation.objects.waiting(now).filter(models.Q(subject=person) | models.Q(representative=person))
     if not waiting.exists():
-        purposes = ProcessingPurpose.objects.filter(code=CONFIRMATION)
+        purposes = ProcessingPurpose.objects.filter(code=CONFIRMATION).values_list("pk", flat=True)
         end_processing(person, purposes, Processing.State.CLOSED, now=now)
         if not _has_agreed(person):
             evidence.drop(person, now=now)

@@ -66,9 +66,11 @@ def ask(
         expires_at=ends_at,
     )
     lines = shown(purposes, language, now, ticks or {}, offer)
-    confirmation = same_question(confirmation, lines) or _new_question(confirmation, lines, circumstances)
+    same = None if subject.is_new else same_question(confirmation, lines)
+    confirmation = same or _new_question(confirmation, lines, circumstances)
     refresh_due([subject.pk])
-    send_question(confirmation, waiting_for, now)
+    if subject.is_new or _may_send(confirmation, now):
+        _send(confirmation, waiting_for, now)
     return confirmation
 
 
@@ -174,12 +176,19 @@ def _new_question(
 
 def send_question(confirmation: Confirmation, purpose: ProcessingPurpose, now: datetime) -> None:
     """One letter a minute and MOST_LETTERS while questions wait: nobody's mailbox is filled through our form."""
+    if _may_send(confirmation, now):
+        _send(confirmation, purpose, now)
+
+
+def _may_send(confirmation: Confirmation, now: datetime) -> bool:
     letters = OutgoingMessage.objects.filter(letter__in=LETTERS.values(), subject=confirmation.subject)
     of_today = letters.filter(queued_at__gt=now - timedelta(days=1)).values_list("about_id", "queued_at")
     sent = list(of_today[:MOST_LETTERS])
     is_too_soon = any(about == confirmation.pk and at > now - SEND_AGAIN_AFTER for about, at in sent)
-    if is_too_soon or len(sent) >= MOST_LETTERS:
-        return
+    return not is_too_soon and len(sent) < MOST_LETTERS
+
+
+def _send(confirmation: Confirmation, purpose: ProcessingPurpose, now: datetime) -> None:
     claim = confirmation.subject.data.live().filter(standing=PersonalDatum.Standing.CLAIMED).first()
     if claim:
         letter = LETTERS[Confirmation.Way(confirmation.way)]

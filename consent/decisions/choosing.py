@@ -50,7 +50,7 @@ def choose(
     person.refresh_from_db()
     held = Processing.objects.filter(subject=person, purpose__in=consented(person)).ongoing(now)
     current = {one.purpose.code: one for one in held.select_related("purpose")}
-    unwanted = [one.purpose for code, one in current.items() if code not in wanted]
+    unwanted = [one.purpose_id for code, one in current.items() if code not in wanted]
     withdrawn = end_consents(person, unwanted, Channel.LINK, now=now)
     if is_minor(person, now):
         wanted, anew = {code: _less(wanted[code], scope_of(current[code])) for code in wanted if code in current}, ()

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from consent import evidence, receipts
 from consent.decisions.acts import Act, Channel, Line, append
 from consent.decisions.asking import shown
 from consent.evidence import Circumstances
-from consent.models import CampaignMember, ConsentRecord, Receipt
+from consent.models import Receipt
 from registry import auditing
 from registry.models import AuditEntry, DataSubject, PersonalDatum, Processing, ProcessingPurpose, StaffMember
 from registry.processing import (
@@ -24,6 +24,11 @@ from registry.processing import (
     refresh_due,
 )
 from registry.transfers import notices
+
+CONSENTED = """
+    SELECT DISTINCT purpose_id FROM consent_consentrecord WHERE subject_id = %s AND act IN ('given', 'confirmed')
+"""
+ANSWERED = "UPDATE consent_campaignmember SET answered_at = %s WHERE subject_id = %s AND answered_at IS NULL"
 
 
 @transaction.atomic
@@ -74,7 +79,7 @@ def record_consent(
     open_all(person, openings, now=now, channel=channel)
     note_contact(person, now=now)
     records = append(act, person, lines, channel, now=now, evidence_id=evidence_id, **also)
-    CampaignMember.objects.filter(subject=person, answered_at=None).update(answered_at=now)
+    note_answered(person, now)
     auditing.record(
         AuditEntry.Operation.CONSENT, now=now, actor=actor, system=channel, subject_id=person.pk, about=person
     )
@@ -86,39 +91,48 @@ def record_consent(
 @transaction.atomic
 def withdraw(
     person: DataSubject,
-    purpose: ProcessingPurpose | None,
+    purpose: ProcessingPurpose | int | None,
     *,
     now: datetime,
     channel: Channel,
     actor: StaffMember | None = None,
 ) -> list[ProcessingPurpose]:
-    """Ends the consent for one purpose, or for all (None), at once; returns what was ended.
+    """Ends the consent for one purpose (or its number), or for all (None), at once; returns what was ended.
 
     Nothing open writes nothing.
     """
     lock_subjects([person.pk])
-    wanted = consented(person)
-    return end_consents(person, wanted.filter(purpose=purpose) if purpose else wanted, channel, now=now, actor=actor)
+    number = purpose.pk if isinstance(purpose, ProcessingPurpose) else purpose
+    wanted = {one for one in consented(person) if number in {None, one}}
+    return end_consents(person, wanted, channel, now=now, actor=actor)
 
 
-def consented(person: DataSubject) -> Any:
+def consented(person: DataSubject) -> set[int]:
     """The numbers of the purposes this person ever agreed to, whatever their basis is by now."""
-    return ConsentRecord.objects.filter(subject=person, act__in=[Act.GIVEN, Act.CONFIRMED]).values("purpose")
+    with connection.cursor() as cursor:
+        cursor.execute(CONSENTED, [person.pk])
+        return {number for (number,) in cursor.fetchall()}
+
+
+def note_answered(person: DataSubject, now: datetime) -> None:
+    """Whatever they chose, a campaign that asked them anew has its answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(ANSWERED, [now, person.pk])
 
 
 def end_consents(
     person: DataSubject,
-    purposes: Iterable[ProcessingPurpose],
+    purposes: Iterable[int],
     channel: Channel,
     *,
     now: datetime,
     actor: StaffMember | None = None,
 ) -> list[ProcessingPurpose]:
-    """Ends what is open among them; which. The person is locked by the caller."""
-    ended = [one.purpose for one in end_processing(person, purposes, Processing.State.WITHDRAWN, now=now)]
+    """Ends what is open among the purposes with these numbers; which. The person is locked by the caller."""
+    ended = end_processing(person, purposes, Processing.State.WITHDRAWN, now=now)
     if ended:
         append(Act.WITHDRAWN, person, [Line(purpose) for purpose in ended], channel, now=now)
-        CampaignMember.objects.filter(subject=person, answered_at=None).update(answered_at=now)
+        note_answered(person, now)
         auditing.record(
             AuditEntry.Operation.WITHDRAW, now=now, actor=actor, system=channel, subject_id=person.pk, about=person
         )

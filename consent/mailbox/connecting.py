@@ -38,11 +38,11 @@ class Found:
 
 
 @contextmanager
-def opened(url: str) -> Iterator["Box"]:
-    """The mailbox at this address. Raises one of FAILURES."""
+def opened(url: str, timeout: int | None = None) -> Iterator["Box"]:
+    """The mailbox at this address; each answer within `timeout` seconds (TIMEOUT). Raises one of FAILURES."""
     address = _address(url)
     context = ssl.create_default_context()
-    server = MailBox(str(address.hostname), address.port or 993, timeout=TIMEOUT, ssl_context=context)
+    server = MailBox(str(address.hostname), address.port or 993, timeout=timeout or TIMEOUT, ssl_context=context)
     try:
         server.login(unquote(address.username or ""), unquote(address.password or ""), initial_folder=None)
         server.folder.set(unquote(address.path.strip("/")) or "INBOX")

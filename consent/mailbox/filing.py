@@ -8,8 +8,9 @@ lost. The rules:
 - An address nobody has confirmed opens a request too, and gets nothing: neither a forger nor a neighbour learns whether
   somebody is known here. Staff see it and decide.
 - What nobody wrote (automatic replies, reports, lists, our own letters) is ignored and never answered.
+- Whoever writes more than one person may write in a day is not ignored: staff look at it.
 - One transaction for each message: decided and written, or tried again. The mailbox is marked after the commit.
-- The message lies here under seal and nowhere else; the row of it has numbers only.
+- The message lies here under seal, each for a term of its own; the row of it has numbers only.
 
 Called by: consent.mailbox.reading. Sources: Law 94-V art. 24; policy clause 19; RFC 3834, RFC 6068.
 """
@@ -145,7 +146,7 @@ def _file(row: ReceivedMail, letter: Letter, raw: bytes, sender: Sender, now: da
     else:
         request = _open(letter, kind, sender, received_at=row.arrived_at, now=now)
     if request is None:
-        _put_aside(row, State.IGNORED, Why.TOO_MANY)
+        _put_aside(row, State.QUARANTINED, Why.TOO_MANY)  # it may be what the person really wants: staff look
         return
     row.state, row.request = State.FILED, request
     row.datum_id = _keep(sender.person, raw, letter, now)
@@ -192,10 +193,22 @@ def _told(letter: Letter, language: str) -> str:
 def _keep(person: DataSubject, raw: bytes, letter: Letter, now: datetime) -> int:
     """The message under seal, for the term of its own purpose. The person is locked."""
     kept = originals.to_text(raw, _told(letter, person.language))
-    open_processing(person, papers.purpose(papers.MAIL_PURPOSE), now=now)
-    datum_id = papers.keep(person, papers.MAIL, kept, now=now)
+    until = open_processing(person, papers.purpose(papers.MAIL_PURPOSE), now=now)
+    datum_id = papers.keep(person, papers.MAIL, kept, now=now, until=until)
     refresh_due([person.pk])
     return datum_id
+
+
+@papers.also_hands_over
+def hand_over(request: SubjectRequest, now: datetime) -> None:
+    """The messages of a request that turned out to be somebody's are theirs, too. Everybody is locked."""
+    mails = list(ReceivedMail.objects.filter(request=request, datum_id__isnull=False).order_by("pk"))
+    if mails:
+        open_processing(request.subject, papers.purpose(papers.MAIL_PURPOSE), now=now)
+    for mail in mails:
+        mail.datum_id = papers.hand_over(request.subject, mail.datum_id, now=now)
+        mail.save(update_fields=["datum_id"])
+    refresh_due([request.subject_id])
 
 
 def forget_closed(now: datetime) -> int:

@@ -77,7 +77,7 @@ def fingerprint(raw: bytes, size: int) -> str:
 
 
 def head(raw: bytes) -> Head:
-    """Of the whole message, or of its head alone. What a part says of itself is left out: see `_check_before`."""
+    """Of the whole message, or of its head alone. What a part says of itself is left out: see `check_before`."""
     lines, _, _body = raw.replace(b"\r\n", b"\n").partition(b"\n\n")
     message = message_from_bytes(SAYS.sub(b"", lines) + b"\n\n")
     try:
@@ -89,8 +89,8 @@ def head(raw: bytes) -> Head:
     return Head(named[1].decode("ascii", "replace") if named else "", subject, why)
 
 
-def _check_before(raw: bytes) -> None:
-    """What the standard library would take very long for: nesting, and lines that say what a part is and never end."""
+def check_before(raw: bytes) -> None:
+    """Unreadable: what the standard library would take very long for: nesting, lines about a part that never end."""
     said = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if len(NESTED.findall(said)) > DEEPEST or any(len(line[0]) > LONGEST_HEAD for line in SAYS.finditer(said)):
         raise Unreadable
@@ -98,7 +98,7 @@ def _check_before(raw: bytes) -> None:
 
 def read(raw: bytes) -> Letter:
     """Unreadable, RecursionError and others."""
-    _check_before(raw)
+    check_before(raw)
     message = message_from_bytes(raw)
     leaves = list(_leaves(message, 0))
     if len(leaves) > MOST_PARTS:

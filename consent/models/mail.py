@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -27,9 +27,10 @@ class MailboxState(models.Model):
 
 class ReceivedMailQuerySet(models.QuerySet["ReceivedMail"]):
     def finished(self) -> "ReceivedMailQuerySet":
-        """Nothing is left to be done about them."""
+        """Nothing is left to be done about them, and they are not in the mailbox any more: a message that still lies
+        there would be new without its row."""
         resolved = Q(state=ReceivedMail.State.QUARANTINED, resolved_at__isnull=False)
-        return self.filter(Q(state__in=ReceivedMail.DECIDED) | resolved)
+        return self.filter(Q(state__in=ReceivedMail.DECIDED) | resolved, left_at__isnull=False)
 
     def to_look_at(self) -> "ReceivedMailQuerySet":
         """In quarantine, and nobody has looked yet."""
@@ -74,6 +75,7 @@ class ReceivedMail(models.Model):
         SubjectRequest, models.PROTECT, null=True, related_name="mails", verbose_name=_("belongs to request")
     )
     datum_id = models.BigIntegerField(_("number of the message"), null=True)
+    left_at = models.DateTimeField(_("left the mailbox at"), null=True)
     resolved_at = models.DateTimeField(_("resolved at"), null=True)
     resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("resolved by")
@@ -91,6 +93,7 @@ class ReceivedMail(models.Model):
             models.Index(fields=["uid_validity", "uid"], name="mail_in_mailbox"),
             models.Index(fields=["state", "id"], condition=~Q(state="filed"), name="mail_not_filed"),
             models.Index(fields=["id"], condition=Q(state="quarantined", resolved_at=None), name="mail_to_look_at"),
+            models.Index(fields=["uid_validity", "uid"], condition=Q(left_at=None), name="mail_still_there"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -112,8 +115,6 @@ class ReceivedMail(models.Model):
     def is_at(self, uid_validity: int, uid: int) -> bool:
         return (self.uid_validity, self.uid) == (uid_validity, uid)
 
-    def may_leave(self, before: datetime) -> bool:
-        """Whether the mailbox need not keep it: it is sealed here, was settled, or was put aside before `before`."""
-        if self.state == self.State.IGNORED:
-            return self.seen_at < before
-        return self.state in {self.State.FILED, self.State.UNSUBSCRIBED} or self.resolved_at is not None
+    def may_leave(self, stays: timedelta | None, now: datetime) -> bool:
+        """Whether the mailbox need not keep it: settled, or it has lain there for its time (None: until settled)."""
+        return self.resolved_at is not None or (stays is not None and self.seen_at + stays <= now)

@@ -14,7 +14,6 @@ from registry.requests import papers, rectifying, verifying
 from registry.requests.verifying import Outcome
 from registry.tasks import wake_mail
 
-ACTS = {"confirm": verifying.confirm, "disown": verifying.disown}
 Standing = PersonalDatum.Standing
 
 
@@ -22,34 +21,45 @@ Standing = PersonalDatum.Standing
 def confirm_request(request: HttpRequest, token: str) -> HttpResponse:
     """Only the pressed button counts: an empty POST confirms nothing."""
     try:
-        asked = SubjectRequest.objects.get(pk=links.request_of(token))
+        request_id, doubts = links.request_and_doubts_of(token)
+        asked = SubjectRequest.objects.get(pk=request_id)
     except (links.InvalidLink, SubjectRequest.DoesNotExist):
         return cut_link(request)
     if request.method != "POST":
-        return _question(request, asked.pk, verifying.state_of(asked))
-    act = ACTS.get(request.POST.get("answer", ""))
-    if act is None:
-        raise BadRequest("no answer")
-    outcome = act(asked.pk, now=timezone.now())
+        return _question(request, asked.pk, verifying.outcome_of(asked, doubts))
+    outcome = _answered(request, asked.pk, doubts)
     if outcome in {Outcome.DONE, Outcome.JOINED}:
         wake_mail()
     return _question(request, asked.pk, outcome)
 
 
+def _answered(request: HttpRequest, request_id: int, doubts: int) -> Outcome:
+    """What is confirmed is the kind that the page showed."""
+    answer, now = request.POST.get("answer", ""), timezone.now()
+    if answer == "confirm":
+        return verifying.confirm(request_id, now=now, doubts=doubts, kind=request.POST.get("kind", ""))
+    if answer == "disown":
+        return verifying.disown(request_id, now=now, doubts=doubts)
+    raise BadRequest("no answer")
+
+
 def _question(request: HttpRequest, request_id: int, outcome: Outcome) -> HttpResponse:
-    """What stands now; whoever holds this link holds the mailbox and may go on to the state of the request."""
+    """What stands now; whoever holds this link holds the mailbox and may go on to the state of the request, unless
+    the link is older than a doubt."""
     asked = SubjectRequest.objects.select_related("joined_to").get(pk=request_id)
     counts = asked.joined_to or asked
-    is_known = asked.verified_at is not None
+    is_known = asked.verified_at is not None and outcome != Outcome.DOUBTED
     context: dict[str, object] = {
         "asked": asked,
         "counts": counts,
         "outcome": outcome.value,
+        "is_corrected": request.method == "POST" and outcome == Outcome.OPEN,
         "explained": counts.explained(get_language() or "kk"),
         "text": papers.read(asked.text_id) if outcome == Outcome.OPEN else "",  # what is confirmed is seen
-        "state": links.token(links.STATE, counts.pk) if is_known else "",
+        "state": links.request_token(links.STATE, counts.pk, len(counts.doubted)) if is_known else "",
     }
-    return page(request, "request_confirm.html", context, 410 if outcome == Outcome.GONE else 200)
+    is_dead = outcome in {Outcome.GONE, Outcome.DOUBTED}
+    return page(request, "request_confirm.html", context, 410 if is_dead else 200)
 
 
 @csrf_exempt

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.exceptions import BadRequest, ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -19,6 +20,7 @@ from consent.views.limiting import limited, limited_target
 from consent.views.page import cut_link, page
 from registry.models import DataSubject, Processing, ProcessingPurpose
 from registry.processing import Scope
+from registry.transfers import telling
 
 Channel = ConsentRecord.Channel
 
@@ -78,15 +80,7 @@ def _save(request: HttpRequest, person: DataSubject, now: datetime) -> str:
         if button == "withdraw_all":
             decisions.withdraw(person, None, now=now, channel=Channel.LINK)
         elif button == "save":
-            decisions.choose(
-                person,
-                _wanted(request),
-                seen=set(request.POST.getlist("seen")),
-                anew=request.POST.getlist("anew"),
-                now=now,
-                language=get_language() or "kk",
-                circumstances=circumstances(request),
-            )
+            _save_all(request, person, now)
         else:
             raise BadRequest("no answer")
     except DataSubject.DoesNotExist:
@@ -94,6 +88,23 @@ def _save(request: HttpRequest, person: DataSubject, now: datetime) -> str:
     except (decisions.Unseen, ValidationError):
         return "changed"
     return "saved"
+
+
+@transaction.atomic
+def _save_all(request: HttpRequest, person: DataSubject, now: datetime) -> None:
+    """The choice among the purposes and, where the page offered it, the condition of being told: both or neither."""
+    decisions.choose(
+        person,
+        _wanted(request),
+        seen=set(request.POST.getlist("seen")),
+        anew=request.POST.getlist("anew"),
+        now=now,
+        language=get_language() or "kk",
+        circumstances=circumstances(request),
+    )
+    if "tell_offered" in request.POST:
+        turn = telling.ask_to_be_told if "tell" in request.POST else telling.end_condition
+        turn(person, by=None, now=now)
 
 
 def _wanted(request: HttpRequest) -> dict[str, Scope]:
@@ -114,8 +125,10 @@ def _mine_page(request: HttpRequest, person: DataSubject, now: datetime, note: s
     rows = _rows(person, now, get_language() or "kk") if decisions.is_known(person) else []
     is_blocked, is_minor = person.status == DataSubject.Status.BLOCKED, decisions.is_minor(person, now)
     receipts = Receipt.objects.filter(subject=person).order_by("-pk")[:20] if rows else []
+    is_told = bool(rows) and telling.stands(person)
     context: dict[str, object] = {
         "person": person,
+        "is_told": is_told,
         "rows": rows,
         "note": note,
         "is_blocked": is_blocked,

@@ -11,11 +11,10 @@ from django.utils.translation import get_language
 from django.views.decorators.csrf import csrf_exempt
 
 from consent import links
-from consent.request_letters import ground_of
 from consent.views.page import cut_link, page
 from registry.disclosure import masked
 from registry.models import CopyPackage, PersonalDatum, RequestStep, SubjectRequest
-from registry.requests import copying
+from registry.requests import anew, copying, letters
 
 Step, State = RequestStep.Step, SubjectRequest.State
 SHOWN_AFTERWARDS = timedelta(days=90)
@@ -36,27 +35,34 @@ WITH_DAY = {Step.EXTENDED, Step.RECOUNTED, Step.RESUMED}
 
 @csrf_exempt
 def request_state(request: HttpRequest, token: str) -> HttpResponseBase:
-    """GET shows; POST `answer=fetch` hands the copy over. Nothing here holds a value but a masked contact."""
+    """GET shows; POST `answer=fetch` hands the copy over. Nothing here holds a value but a masked contact.
+
+    A link older than a doubt about who asks still shows how far the request is, and nothing else; it fetches nothing.
+    """
     now = timezone.now()
-    asked = _asked(token)
+    asked, is_trusted = _asked(token)
     if asked is None:
         return cut_link(request)
     steps = list(asked.steps.all())
     if _is_too_late(asked, steps, now):
         return page(request, "request_expired.html", {"days": SHOWN_AFTERWARDS.days}, 410)
     if request.method != "POST":
-        return _state_page(request, asked, steps, now)
+        return _state_page(request, asked, steps, now, is_trusted=is_trusted)
     if request.POST.get("answer") != "fetch":
         raise BadRequest("no answer")
+    if not is_trusted:
+        return _state_page(request, asked, steps, now, 410, is_trusted=False)
     return _fetch(request, asked, steps, now)
 
 
-def _asked(token: str) -> SubjectRequest | None:
+def _asked(token: str) -> tuple[SubjectRequest | None, bool]:
+    """The request, and whether nobody has doubted who asks since the link was made."""
     try:
-        number = links.request_of(token, links.STATE)
+        number, doubts = links.request_and_doubts_of(token, links.STATE)
     except links.InvalidLink:
-        return None
-    return SubjectRequest.objects.select_related("ground", "joined_to").filter(pk=number).first()
+        return None, False
+    asked = SubjectRequest.objects.select_related("ground", "joined_to").filter(pk=number).first()
+    return asked, asked is not None and len(asked.doubted) == doubts
 
 
 def _is_too_late(asked: SubjectRequest, steps: list[RequestStep], now: datetime) -> bool:
@@ -73,15 +79,18 @@ def _state_page(
     steps: Iterable[RequestStep],
     now: datetime,
     status: int = 200,
+    *,
+    is_trusted: bool = True,
 ) -> HttpResponse:
-    copy = _copy_of(asked)
+    copy = _copy_of(asked) if is_trusted else None
     context: dict[str, object] = {
         "asked": asked,
         "explained": asked.explained(get_language() or "kk"),
         "steps": [(step, step.due_on if step.step in WITH_DAY else None) for step in steps if step.step in SHOWN],
-        "ground": ground_of(asked),
-        "contact": _contact_of(asked) if asked.answer_id else "",
-        "other": _other_of(asked),
+        "ground": letters.ground_of(asked),
+        "is_anew": anew.is_asked(asked),
+        "contact": _contact_of(asked) if asked.answer_id and is_trusted else "",
+        "other": _other_of(asked) if is_trusted else "",
         "copy": copy,
         "may_fetch": copy is not None and copying.fetchable(asked, now=now) == copy,
         "is_gone": status == 410,
@@ -91,8 +100,9 @@ def _state_page(
 
 def _other_of(asked: SubjectRequest) -> str:
     """The token of the one this was joined to. Joined while it was in doubt who asks, it leads nowhere."""
+    other = asked.joined_to
     is_known = asked.identity != SubjectRequest.Identity.NONE
-    return links.token(links.STATE, asked.joined_to_id) if asked.joined_to_id and is_known else ""
+    return links.request_token(links.STATE, other.pk, len(other.doubted)) if other and is_known else ""
 
 
 def _contact_of(asked: SubjectRequest) -> str:

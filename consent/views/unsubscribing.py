@@ -22,11 +22,11 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         person = DataSubject.objects.get(pk=subject_id)
     except (links.InvalidLink, DataSubject.DoesNotExist):
         return cut_link(request)
-    purpose = ProcessingPurpose.objects.filter(pk=purpose_id).first()
     with override(person.language):
         if request.method != "POST":
+            purpose = ProcessingPurpose.objects.filter(pk=purpose_id).first()
             return page(request, "unsubscribe.html", {"purpose": purpose, "done": False})
         is_one_click = b"One-Click" in request.body
         channel = ConsentRecord.Channel.ONE_CLICK if is_one_click else ConsentRecord.Channel.LINK
-        ended = decisions.withdraw(person, purpose, now=timezone.now(), channel=channel)
-        return page(request, "unsubscribe.html", {"purpose": purpose, "done": True, "ended": ended})
+        ended = decisions.withdraw(person, purpose_id or None, now=timezone.now(), channel=channel)
+        return page(request, "unsubscribe.html", {"done": True, "ended": ended})

@@ -19,6 +19,7 @@ from registry.admin import (
     seals,
     subjects,
     transfer_notices,
+    transfer_telling,
     transfers,
 )
 
@@ -43,5 +44,6 @@ __all__ = [
     "seals",
     "subjects",
     "transfer_notices",
+    "transfer_telling",
     "transfers",
 ]

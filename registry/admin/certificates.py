@@ -19,12 +19,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
-from registry import certifying, demands, tasks
+from registry import certifying, demands, scanning, spared, tasks
 from registry.admin.base import PeopleAdmin, refuse_unappointed, staff_member
 from registry.admin.forms import ReasonForm, grounds_in_force
 from registry.admin.transfer_pages import after_erasure
 from registry.disclosure import masked
-from registry.models import DataCategory, DataSubject, ErasureCertificate, LegalGround, Operator
+from registry.models import DataCategory, DataSubject, ErasureCertificate, LegalGround, Operator, SubjectRequest
 
 LANGUAGES = ("kk", "ru")  # the state language first (Law on languages)
 
@@ -84,14 +84,16 @@ class ErasureCertificateAdmin(PeopleAdmin):
     def _demand_page(self, request: HttpRequest, subject: DataSubject, form: DemandForm, now: datetime) -> HttpResponse:
         foresight = certifying.foresee(subject, now=now)
         hints = masked([*foresight.goes, *(staying.datum for staying in foresight.stays)])
+        needed = spared.needed_to_answer(subject, None)
         context = self.admin_site.each_context(request) | {
             "title": _("Erase on demand"),
             "opts": self.opts,
             "subject": subject,
             "form": form,
-            "goes": [(datum, hints[datum.pk]) for datum in foresight.goes],
+            "goes": [(datum, hints[datum.pk]) for datum in foresight.goes if datum.pk not in needed],
             "stays": [(staying, hints[staying.datum.pk]) for staying in foresight.stays],
             "open": ErasureCertificate.objects.open().filter(subject=subject).first(),
+            "requests": SubjectRequest.objects.waiting().filter(subject=subject).order_by("pk"),
         }
         return TemplateResponse(request, "admin/registry/demand.html", context)
 
@@ -116,6 +118,7 @@ def act(certificate: ErasureCertificate, language: str, now: datetime) -> str:
             "operator_name": operator.text("legal_name"),
             "operator_address": operator.text("address"),
             "act": certificate.ground.text("act"),
+            "reason": certifying.reason_of(certificate),
             "records": certifying.records(certificate),
             "staying": [] if certificate.finished_at else certifying.staying(certificate, now=now),
             "renewed": _renewed(certificate),
@@ -132,7 +135,8 @@ def _renewed(certificate: ErasureCertificate) -> QuerySet[DataCategory]:
 
 def _told(one: dict[str, Any]) -> dict[str, Any]:
     """One pass as it is printed."""
-    return one | {"at": _moment(one["at"]), "remains": sorted(one["remains"].items())}
+    remains = sorted((scanning.name_of(place), count) for place, count in one["remains"].items())
+    return one | {"at": _moment(one["at"]), "remains": remains, "unseen": [*map(scanning.name_of, one["unseen"])]}
 
 
 def _moment(text: str | None) -> datetime | None:

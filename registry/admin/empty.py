@@ -32,6 +32,9 @@ TEXTS = {
     ),
     "registry.operator": _("Your organisation, as people are told about it. Without it nobody can be asked."),
     "registry.outgoingmessage": _("Letters to people and whether they left. The first goes with the first consent."),
+    "registry.personnotice": _(
+        "Transfers that people want to be told of. It fills when somebody who made it a condition is in a file."
+    ),
     "registry.processing": _("Whose data are in use, for which purpose and until when. It fills with consents."),
     "registry.processingpurpose": _("What data are collected for, and how long they are kept. Add the first purpose."),
     "registry.purgepreview": _("Lists of what is due to be destroyed. Keep one from “What would go now”."),
@@ -48,6 +51,9 @@ TEXTS = {
         "Changes of retention rules, decided by two people. Propose one on the page of a purpose."
     ),
     "registry.selfretentionrule": _("How long the registry keeps its own traces. The rules come with the registry."),
+    "registry.sizeclass": _(
+        "Sizes of operators by the number of people, and what follows. They come with the registry."
+    ),
     "registry.staffmember": _("People who work here. Give each an account of their own."),
     "registry.transfer": _("What was given to whom, on which ground. Choose “Make a transfer” to begin."),
     "registry.workcalendaroverride": _(

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import BadRequest, ValidationError
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -18,12 +18,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from registry import exporting, tasks
-from registry.admin.base import PeopleAdmin, refuse_unappointed, refuse_without, staff_member, step_up
+from registry.admin import handing_out
+from registry.admin.base import PeopleAdmin, refuse_unappointed, refuse_without, step_up
 from registry.admin.forms import ReasonForm
-from registry.models import AccessSettings, AuditEntry, DataCategory, DataExport, ProcessingPurpose
+from registry.admin.handing_out import Acts, who
+from registry.models import AccessSettings, DataCategory, DataExport, ProcessingPurpose
 
 Kind = DataExport.Kind
-State = DataExport.State
 
 
 class AskForm(ReasonForm):
@@ -71,7 +72,7 @@ class DataExportAdmin(PeopleAdmin):
             return self._ask_page(request, form, kind)
         given = form.cleaned_data
         try:
-            export = exporting.ask(given["purpose"], kind=kind, reason=given["reason"], **_who(request))
+            export = exporting.ask(given["purpose"], kind=kind, reason=given["reason"], **who(request))
         except ValidationError as error:
             form.add_error(None, error)
             return self._ask_page(request, form, kind)
@@ -79,51 +80,29 @@ class DataExportAdmin(PeopleAdmin):
         return redirect("admin:registry_dataexport_change", export.pk)
 
     def decide_view(self, request: HttpRequest, export_id: int) -> HttpResponse:
-        """POST approves, refuses or cancels; GET, as after showing the second factor, goes to the list's page."""
+        """POST approves, refuses or cancels."""
         refuse_unappointed(request)
         export = get_object_or_404(DataExport, pk=export_id)
         page = redirect("admin:registry_dataexport_change", export.pk)
-        if request.method != "POST":
-            return page
-        act = _acts(export, request).get(request.POST.get("act", ""))
-        if act is None:
-            raise BadRequest("no such act")
-        if request.POST["act"] == "approve" and (way := step_up(request)):
-            return way
-        try:
-            act()
-        except ValidationError as error:
-            messages.error(request, " ".join(error.messages))
-        else:
-            messages.success(request, _("Done and recorded."))
-            tasks.wake_exports()
-        return page
+        return handing_out.decided(request, page, _acts(export, request), tasks.wake_exports)
 
     def take_view(self, request: HttpRequest, export_id: int) -> HttpResponseBase:
-        """POST gives the file, once; GET goes to the list's page."""
+        """POST gives the file, once."""
         refuse_unappointed(request)
         export = get_object_or_404(DataExport, pk=export_id)
         page = redirect("admin:registry_dataexport_change", export.pk)
-        if request.method != "POST":
-            return page
-        if way := step_up(request):
-            return way
-        try:
-            taken = exporting.take(export, **_who(request))
-        except ValidationError as error:
-            messages.error(request, " ".join(error.messages))
-            return page
-        headers = {"Content-Disposition": f'attachment; filename="{taken.name}"'}
-        return StreamingHttpResponse(taken, content_type="text/csv; charset=utf-8", headers=headers)
+        take = partial(exporting.take, export, **who(request))
+        return handing_out.given(request, page, take, lambda _name: "text/csv; charset=utf-8")
 
     def document(self, request: HttpRequest, row: DataExport) -> HttpResponse:
+        may = exporting.PERMISSIONS[Kind(row.kind)]
         context = {
             "title": _("List %(number)s") % {"number": row.number},
             "export": row,
-            "acts": _offered(row, request),
+            "acts": handing_out.offered(row, request, approve=exporting.APPROVER, take=may),
             "is_theirs": row.requested_by_id == request.user.pk,
             "is_erased": row.expires_at is None or bool(row.destroyed_at and row.destroyed_at < row.expires_at),
-            "decision": _decision(row),
+            "decision": handing_out.decision(row),
             "form": ReasonForm(),
         }
         return self._page(request, "export.html", context)
@@ -143,36 +122,9 @@ class DataExportAdmin(PeopleAdmin):
         return TemplateResponse(request, f"admin/registry/{template}", frame | context)
 
 
-def _who(request: HttpRequest) -> dict[str, Any]:
-    return {"by": staff_member(request), "now": timezone.now()}
-
-
-def _acts(export: DataExport, request: HttpRequest) -> dict[str, Callable[[], None]]:
-    who = _who(request)
+def _acts(export: DataExport, request: HttpRequest) -> Acts:
     return {
-        "approve": lambda: exporting.approve(export, **who),
-        "refuse": lambda: exporting.refuse(export, reason=request.POST.get("reason", ""), **who),
-        "cancel": lambda: exporting.cancel(export, **who),
+        "approve": lambda: exporting.approve(export, **who(request)),
+        "refuse": lambda: exporting.refuse(export, reason=request.POST.get("reason", ""), **who(request)),
+        "cancel": lambda: exporting.cancel(export, **who(request)),
     }
-
-
-def _offered(export: DataExport, request: HttpRequest) -> set[str]:
-    """Which buttons are worth showing; the operations decide anew."""
-    me = staff_member(request)
-    is_theirs = export.requested_by_id == me.pk
-    may_decide = export.state == State.WAITING and not is_theirs and me.has_perm(exporting.APPROVER)
-    offered = {
-        "decide": may_decide,
-        "cancel": is_theirs and export.state in {State.WAITING, State.BUILDING, State.READY},
-        "take": is_theirs and export.state == State.READY,
-    }
-    return {act for act, is_offered in offered.items() if is_offered}
-
-
-def _decision(export: DataExport) -> str:
-    """The second person's words, from the audit."""
-    if export.state != State.REFUSED:
-        return ""
-    entries = AuditEntry.objects.filter(actor=export.approved_by_id, operation=AuditEntry.Operation.APPROVE)
-    about = entries.filter(object_type=export._meta.label_lower, object_id=export.pk).order_by("-at", "-id")
-    return about.values_list("reason", flat=True).first() or ""

@@ -1,8 +1,10 @@
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest
 
 from registry.admin.base import ConfigurationAdmin
-from registry.models import Deadline, LegalGround, Operator
+from registry.models import Deadline, LegalGround, Operator, SizeClass
 
 
 @admin.register(Operator)
@@ -11,6 +13,14 @@ class OperatorAdmin(ConfigurationAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and not Operator.objects.exists()
+
+
+@admin.register(SizeClass)
+class SizeClassAdmin(ConfigurationAdmin):
+    list_display = ["code", "title_kk", "title_ru", "starts_at", "is_reviewed"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["code"] if obj else []
 
 
 @admin.register(LegalGround)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from registry import tasks
 from registry.admin.base import ConfigurationAdmin
-from registry.models import DataCategory, ProcessingPurpose, RuleChange
+from registry.models import DataCategory, ProcessingPurpose, Recipient, RuleChange
 
 
 @admin.register(DataCategory)
@@ -54,6 +54,12 @@ class ProcessingPurposeAdmin(ConfigurationAdmin):
     filter_horizontal = ["categories", "recipients"]
     form = PurposeForm
     change_form_template = "admin/registry/purpose.html"
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """One's own system is no third party: no consent names it."""
+        if db_field.name == "recipients":
+            options["queryset"] = Recipient.objects.exclude(kind=Recipient.Kind.OWN)
+        return super().formfield_for_manytomany(db_field, request, **options)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """What people's data hang on is changed by two people (RuleChange), and closed by an act with a reason."""

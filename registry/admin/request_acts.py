@@ -3,7 +3,8 @@
 Each act has a page of its own, which says what will happen and names the act on its button; the operations decide anew,
 and record.
 
-Answering lies in registry.admin.request_answer, showing a text in registry.admin.request_show.
+What is called and when it is offered: registry.admin.request_moves. Answering lies in registry.admin.request_answer,
+showing a text in registry.admin.request_show, handing a copy over in registry.admin.request_copy.
 """
 
 from collections.abc import Callable
@@ -19,19 +20,17 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from registry import tasks
+from registry.admin import request_moves as moves
 from registry.admin.base import staff_member
-from registry.admin.request_forms import ActForm, CheckForm, ExtendForm, JoinForm, KindForm, WithReason
+from registry.admin.request_forms import ActForm, CheckForm, ContactForm, ExtendForm, JoinForm, KindForm, WithReason
 from registry.admin.request_page import State, framed, handled, heading
-from registry.models import CopyPackage, DataSubject, StaffMember, SubjectRequest
-from registry.requests import copying, handling, verifying
+from registry.models import StaffMember, SubjectRequest
+from registry.requests import contacts, handling
 from registry.requests.steps import HANDLE
 
 Words = str | Promise
-Kind = SubjectRequest.Kind
 WAITING = SubjectRequest.WAITING
 RECORDED = _("Done and recorded.")
-JOINED = _("The same request of this person is in work already: this one was joined to it.")
 
 
 @dataclass(frozen=True)
@@ -53,61 +52,13 @@ class Act:
     is_bad: bool = False
 
 
-def _take(row: SubjectRequest, given: dict[str, Any], who: dict[str, Any]) -> None:
-    handling.take(row, **who)
-
-
-def _kind(row: SubjectRequest, given: dict[str, Any], who: dict[str, Any]) -> None:
-    handling.correct_kind(row, Kind(given["kind"]), **who)
-
-
-def _check(row: SubjectRequest, given: dict[str, Any], who: dict[str, Any]) -> Words | None:
-    outcome = verifying.check(row, given["checks"], reason=given["reason"], **who)
-    tasks.wake_mail()
-    return JOINED if outcome == verifying.Outcome.JOINED else None
-
-
-def _ask(row: SubjectRequest, given: dict[str, Any], who: dict[str, Any]) -> None:
-    handling.ask(row, **who)
-    tasks.wake_mail()
-
-
-def _doubt(row: SubjectRequest, given: dict[str, Any], who: dict[str, Any]) -> None:
-    verifying.doubt(row, reason=given["reason"], **who)
-    tasks.wake_mail()
-
-
-def _extend(row: SubjectRequest, given: dict[str, Any], who: dict[str, Any]) -> None:
-    handling.extend(row, given["days"], reason=given["reason"], **who)
-
-
-def _join(row: SubjectRequest, given: dict[str, Any], who: dict[str, Any]) -> None:
-    handling.join(row, given["other"], **who)
-
-
-def _spam(row: SubjectRequest, given: dict[str, Any], who: dict[str, Any]) -> None:
-    handling.close_as_spam(row, reason=given["reason"], **who)
-
-
-def _copy(row: SubjectRequest, given: dict[str, Any], who: dict[str, Any]) -> None:
-    copying.ask(row, **who)
-    tasks.wake_copies()
-
-
-def _lacks_copy(row: SubjectRequest, by: StaffMember) -> bool:
-    """A refused one gets none; what was fetched or is over may be built anew."""
-    live = (CopyPackage.State.BUILDING, CopyPackage.State.READY)
-    is_wanted = row.kind == Kind.ACCESS and row.outcome != SubjectRequest.Outcome.REFUSED
-    return is_wanted and not row.packages.filter(state__in=live).exists()
-
-
 ACTS: dict[str, Act] = {
     "take": Act(
         label=_("Take"),
         title=_("Take a request"),
         told=(_("From now on you answer for it: reminders come to you, and it stands among yours."),),
         button=_("Take this request"),
-        operation=_take,
+        operation=moves.take,
         done=_("It is yours now."),
         is_possible=lambda row, by: row.assignee_id != by.pk,
     ),
@@ -120,10 +71,9 @@ ACTS: dict[str, Act] = {
             _("A withdrawal of consent is carried out at once."),
         ),
         button=_("This is the person"),
-        operation=_check,
-        states=(State.UNVERIFIED, State.PAUSED),
+        operation=moves.check,
         form=CheckForm,
-        is_possible=lambda row, by: row.subject.status != DataSubject.Status.PENDING,
+        is_possible=lambda row, by: moves.is_asked(row) and moves.is_known(row, by),
     ),
     "ask": Act(
         label=_("Ask the person to confirm"),
@@ -133,63 +83,85 @@ ACTS: dict[str, Act] = {
             _("Whoever presses its button is taken for the person. If this looks like a forgery, do not ask."),
         ),
         button=_("Send the question"),
-        operation=_ask,
-        states=(State.UNVERIFIED, State.PAUSED),
+        operation=moves.ask,
         done=_("The question is on its way."),
-        is_possible=lambda row, by: row.contact_id is not None,
+        is_possible=lambda row, by: row.contact_id is not None and moves.is_asked(row),
     ),
     "kind": Act(
         label=_("Correct the kind"),
         title=_("Correct the kind of a request"),
-        told=(_("It gets the term of that kind, counted from the same receipt."),),
+        told=(
+            _("It gets the term of that kind, counted from the same receipt."),
+            _(
+                "Destruction, withdrawal, blocking and unblocking of what the person confirmed as something else wait "
+                "until they confirm this too: the question goes to the contact of the request, and the clock goes on."
+            ),
+        ),
         button=_("Correct the kind"),
-        operation=_kind,
+        operation=moves.kind,
         form=KindForm,
     ),
     "extend": Act(
         label=_("Extend the term"),
         title=_("Extend the term"),
         told=(
-            _("The last day moves; the person sees the new one on the page of the request."),
+            _("The last day moves. A person who is known gets a letter with the new day, the ground and the reason."),
             _("The reason is kept for ever and is shown to inspectors."),
         ),
         button=_("Extend the term"),
-        operation=_extend,
+        operation=moves.extend,
         states=(State.UNVERIFIED, State.OPEN),
         form=ExtendForm,
-        is_possible=lambda row, by: row.extra_days < handling.MOST_EXTRA,
+        is_possible=moves.may_extend,
     ),
     "doubt": Act(
         label=_("Pause: identity in doubt"),
         title=_("Pause: identity in doubt"),
         told=(
             _("The clock stands until it is clear who asks; nothing is carried out and nothing is told."),
-            _("The question whether they asked goes to the contact of the request."),
+            _("Nothing goes to the contact of the request any more, and links sent there stop working."),
+            _("It goes on when you have checked who asks, or when another confirmed contact of theirs has answered."),
         ),
         button=_("Pause the request"),
-        operation=_doubt,
+        operation=moves.doubt,
         states=(State.UNVERIFIED, State.OPEN),
         form=WithReason,
+        is_possible=moves.is_known,
+    ),
+    "contact": Act(
+        label=_("Choose another contact"),
+        title=_("Choose where letters go"),
+        told=(
+            _("From now on letters about this request go there and nowhere else."),
+            _("While it is not known who asks, the question whether they asked goes there at once."),
+        ),
+        button=_("Use this contact"),
+        operation=moves.contact,
+        form=ContactForm,
+        is_possible=lambda row, by: contacts.choices(row).exists(),
     ),
     "copy": Act(
         label=_("Build the copy"),
         title=_("Build the copy of the data"),
         told=(
             _("Everything held about this person is put into one file, sealed."),
-            _("The person fetches it once, by the link in the answer; nobody on the staff can."),
+            _("The person fetches it once, by the link in the answer; who has no contact gets it at the desk."),
         ),
         button=_("Build the copy"),
-        operation=_copy,
+        operation=moves.copy,
         states=(State.OPEN, State.ANSWERED),
         done=_("The copy is being built. Look again in a minute."),
-        is_possible=_lacks_copy,
+        is_possible=moves.lacks_copy,
     ),
     "join": Act(
         label=_("Join to another"),
         title=_("Join to another request"),
-        told=(_("This request ends; the person is answered by the other one, within its term."),),
+        told=(
+            _("This request ends; the person is answered by the other one, within its term."),
+            _("Only a request for the same thing will do; another question may be joined to any."),
+        ),
         button=_("Join this request"),
-        operation=_join,
+        operation=moves.join,
         form=JoinForm,
         is_possible=lambda row, by: handling.may_answer(row).exists(),
     ),
@@ -201,7 +173,7 @@ ACTS: dict[str, Act] = {
             _("Its text and scan are destroyed by the next purge."),
         ),
         button=_("Close as spam"),
-        operation=_spam,
+        operation=moves.spam,
         form=WithReason,
         is_bad=True,
     ),

@@ -1,7 +1,8 @@
 """Answering a request: the outcome, what its kind needs, the letter as the person will read it. One operation does it.
 
 - The letter is the operator's template in the person's language, looked over by whoever sends it.
-- What is carried out is what was shown: a kind corrected meanwhile, in another window, shows the page anew.
+- What is carried out is what was shown: a kind corrected meanwhile, in another window, shows the page anew. So does
+  what was so already, or has become so: then nothing is done, and the letter says it.
 - Destroying asks for a fresh second factor, and says before what goes and what stays.
 - Who has no contact gets the letter on paper: it is shown to be printed at once, for an erasure takes the text with it.
 """
@@ -20,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from registry import certifying, tasks
+from registry.admin import request_words
 from registry.admin.base import staff_member, step_up
 from registry.admin.forms import grounds_in_force
 from registry.admin.request_forms import ActForm
@@ -28,7 +30,7 @@ from registry.admin.request_show import letter_page
 from registry.admin.subject_acts import Value
 from registry.disclosure import masked
 from registry.models import CopyPackage, LegalGround, PersonalDatum, StaffMember, SubjectRequest
-from registry.requests import answering, letters
+from registry.requests import already, anew, answering, letters
 from registry.requests.answering import Details
 from registry.requests.steps import HANDLE, check_may
 
@@ -41,30 +43,6 @@ RIGHTS = {  # what a kind needs beside the right to handle requests
     Kind.UNBLOCKING: "registry.block_datasubject",
 }
 DONE = (Outcome.GRANTED, Outcome.PARTLY)
-WHAT_HAPPENS = {
-    Kind.ACCESS: gettext_lazy("The person fetches the copy by the link in the letter, once, within its days."),
-    Kind.RECTIFICATION: gettext_lazy(
-        "A value nobody has confirmed is replaced at once; a confirmed one when the new address answers a letter."
-    ),
-    Kind.BLOCKING: gettext_lazy("The person is blocked: the data stay, are used for nothing, and nothing is sent."),
-    Kind.UNBLOCKING: gettext_lazy("The block ends: the data may be used again as far as the consents in force allow."),
-    Kind.ERASURE: gettext_lazy(
-        "From this moment on nothing of this person is used. What is destroyed cannot be restored."
-    ),
-    Kind.WITHDRAWAL: gettext_lazy("All consents of this person end at once."),
-    Kind.OBJECTION: gettext_lazy("The registry decides nothing about people by itself: the letter is the answer."),
-    Kind.OTHER: gettext_lazy("Nothing is changed: the letter is the answer."),
-}
-BUTTONS = {
-    Kind.ACCESS: gettext_lazy("Answer: give the copy"),
-    Kind.RECTIFICATION: gettext_lazy("Correct and answer"),
-    Kind.BLOCKING: gettext_lazy("Block and answer"),
-    Kind.UNBLOCKING: gettext_lazy("Unblock and answer"),
-    Kind.ERASURE: gettext_lazy("Destroy and answer"),
-    Kind.WITHDRAWAL: gettext_lazy("End the consents and answer"),
-    Kind.OBJECTION: gettext_lazy("Answer"),
-    Kind.OTHER: gettext_lazy("Answer"),
-}
 FIELD_OF = {  # by the code of the operation's refusal
     "text": "text",
     "ground": "ground",
@@ -81,6 +59,7 @@ class AnswerForm(ActForm):
     """The letter, and what this kind needs to be carried out or refused. `kind`: what the page was shown for."""
 
     kind = forms.CharField(widget=forms.HiddenInput)
+    was_so = forms.CharField(widget=forms.HiddenInput, required=False)
     datum = Value(
         PersonalDatum.objects.none(),
         label=gettext_lazy("What is corrected"),
@@ -107,15 +86,16 @@ class AnswerForm(ActForm):
         help_text=gettext_lazy("As the person will read it. Change what does not fit."),
     )
 
-    def __init__(self, *args: Any, outcome: Outcome, now: datetime, **options: Any) -> None:
-        self.outcome, self.now = outcome, now
+    def __init__(self, *args: Any, outcome: Outcome, now: datetime, is_so_already: str = "", **options: Any) -> None:
+        self.outcome, self.now, self.is_so_already = outcome, now, is_so_already
         super().__init__(*args, **options)
 
     def prepare(self) -> None:
-        wanted = {"kind", "text", *_needed(self.row.kind, self.outcome)}
+        needed = () if self.is_so_already else _needed(self.row.kind, self.outcome)
+        wanted = {"kind", "was_so", "text", *needed}
         for name in self.fields.keys() - wanted:
             del self.fields[name]
-        self.fields["kind"].initial = self.row.kind
+        self.fields["kind"].initial, self.fields["was_so"].initial = self.row.kind, self.is_so_already
         self.fields["text"].initial = letters.draft(self.row, self.outcome)
         self.fields["text"].widget.attrs["lang"] = self.row.language
         if "datum" in wanted:
@@ -129,6 +109,11 @@ class AnswerForm(ActForm):
         if self.cleaned_data["kind"] != self.row.kind:
             raise ValidationError(_("The kind of this request was corrected meanwhile: look at the page anew."))
         return self.row.kind
+
+    def clean_was_so(self) -> str:
+        if self.cleaned_data["was_so"] != self.is_so_already:
+            raise ValidationError(_("The state of this person is another one meanwhile: look at the page anew."))
+        return self.is_so_already
 
     def clean_text(self) -> str:
         """The templates leave what only a person knows in square brackets."""
@@ -145,9 +130,10 @@ class AnswerForm(ActForm):
             is_remembered=given.get("is_remembered", False),
             datum=given.get("datum"),
             value=given.get("value", ""),
+            is_so_already=bool(self.is_so_already),
         )
         try:
-            answering.answer(self.row, self.outcome, given["text"], by=by, now=self.now, details=details)
+            self.row = answering.answer(self.row, self.outcome, given["text"], by=by, now=self.now, details=details)
         except ValidationError as error:
             name = FIELD_OF.get(getattr(error, "code", None) or "")
             self.add_error(name if name in self.fields else None, error.messages)
@@ -165,7 +151,7 @@ def outcomes(row: SubjectRequest, by: StaffMember) -> list[Outcome]:
     """What this person may answer now: a refusal always, anything else to whoever is known to ask."""
     if row.state not in SubjectRequest.WAITING or not by.has_perm(HANDLE):
         return []
-    may_do = row.state == State.OPEN and by.has_perm(RIGHTS.get(Kind(row.kind), HANDLE))
+    may_do = row.state == State.OPEN and by.has_perm(RIGHTS.get(Kind(row.kind), HANDLE)) and not anew.is_asked(row)
     return [*(DONE if may_do else ()), Outcome.REFUSED]
 
 
@@ -173,18 +159,20 @@ def answer_view(request: HttpRequest, request_id: int) -> HttpResponse:
     """GET shows the draft for the outcome in the address (`?outcome=refused`); POST answers with that outcome."""
     row, by, now = handled(request, request_id), staff_member(request), timezone.now()
     outcome = _asked_for(request, row, by)
+    was_so = already.why(row) if outcome == Outcome.GRANTED else ""
     if outcome in DONE:
         check_may(by, row, now=now, permission=RIGHTS.get(Kind(row.kind), HANDLE))
-        if row.kind == Kind.ERASURE and (way := step_up(request)):
+        if row.kind == Kind.ERASURE and not was_so and (way := step_up(request)):
             return way
     if outcome is None:
         messages.warning(request, _("This request is finished: it cannot be answered any more."))
         return redirect("admin:registry_subjectrequest_change", row.pk)
-    form = AnswerForm(request.POST if request.method == "POST" else None, row=row, outcome=outcome, now=now)
+    given = request.POST if request.method == "POST" else None
+    form = AnswerForm(given, row=row, outcome=outcome, now=now, is_so_already=was_so)
     has_contact = bool(contact_of(row))
     if request.method != "POST" or not form.is_valid() or not form.answer(by):
         return _page(request, row, form, outcome, now)
-    return _answered(request, row, form, has_contact=has_contact)
+    return _answered(request, form.row, form, has_contact=has_contact)
 
 
 def _asked_for(request: HttpRequest, row: SubjectRequest, by: StaffMember) -> Outcome | None:
@@ -207,19 +195,19 @@ def _answered(request: HttpRequest, row: SubjectRequest, form: AnswerForm, *, ha
 
 
 def _page(request: HttpRequest, row: SubjectRequest, form: AnswerForm, outcome: Outcome, now: datetime) -> HttpResponse:
-    is_done = outcome in DONE
+    is_done, was_so = outcome in DONE, form.is_so_already
     context = heading(row, now) | {
         "title": _("Answer request %(number)s") % {"number": row.number},
         "form": form,
         "outcome": outcome,
         "outcomes": outcomes(row, staff_member(request)),
-        "button": BUTTONS[Kind(row.kind)] if is_done else _("Refuse and answer"),
-        "is_bad": is_done and row.kind == Kind.ERASURE,
-        "told": WHAT_HAPPENS[Kind(row.kind)] if is_done else _("Nothing of what was asked is carried out."),
-        "lacks_copy": is_done and row.kind == Kind.ACCESS and not _has_copy(row),
+        "button": request_words.button(row, is_done=is_done, was_so=was_so),
+        "is_bad": is_done and row.kind == Kind.ERASURE and not was_so,
+        "told": request_words.told(row, is_done=is_done, was_so=was_so),
+        "lacks_copy": is_done and row.kind == Kind.ACCESS and not was_so and not _has_copy(row),
         "lacks_right": row.state == State.OPEN and Outcome.GRANTED not in outcomes(row, staff_member(request)),
     }
-    if is_done and row.kind == Kind.ERASURE:
+    if is_done and row.kind == Kind.ERASURE and not was_so:
         context |= _foresight(row, now)
     return framed(request, "request_answer.html", context)
 

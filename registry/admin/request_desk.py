@@ -146,7 +146,9 @@ class NewForm(RequestForm):
         """ValidationError too if somebody has confirmed this contact: the request is theirs then."""
         typed = self.cleaned_data["contact"]
         kind = DataCategory.Kind.EMAIL if "@" in typed else DataCategory.Kind.PHONE
-        code = papers.purpose().categories.get(kind=kind).code
+        code = papers.purpose().categories.filter(kind=kind).order_by("pk").values_list("code", flat=True).first()
+        if code is None:
+            raise ValidationError(_("Answering needs no such contact: ask for another one."), code="contact")
         accepted = accept({code: typed}, [papers.purpose()])
         ((category, value),) = accepted.items()
         self._refuse_known(typed, index_of(category, value), by)

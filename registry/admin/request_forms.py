@@ -3,16 +3,20 @@
 from typing import Any
 
 from django import forms
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxLengthValidator, MaxValueValidator
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from registry.admin.forms import ReasonForm
-from registry.models import SubjectRequest
+from registry.admin.forms import ReasonForm, grounds_in_force
+from registry.admin.subject_acts import Value
+from registry.models import LegalGround, PersonalDatum, SubjectRequest
 from registry.normalise import check_reason
+from registry.requests import contacts
 from registry.requests.handling import MOST_EXTRA, may_answer
 from registry.requests.verifying import CHECKS
 
 Kind = SubjectRequest.Kind
+SHORTER = 240  # characters of a reason that stands beside the code of its ground
 
 
 class ActForm(forms.Form):
@@ -63,9 +67,14 @@ class CheckForm(ActForm, ChecklistForm):
 
 class ExtendForm(WithReason):
     days = forms.IntegerField(label=_("By how many days"), min_value=1)
-    field_order = ["days", "reason"]
+    ground = forms.ModelChoiceField(LegalGround.objects.none(), label=_("Legal ground"), empty_label=None)
+    field_order = ["days", "ground", "reason"]
 
     def prepare(self) -> None:
+        self.fields["ground"].queryset = grounds_in_force(timezone.localdate())  # type: ignore[attr-defined]
+        self.fields["ground"].initial = self.row.deadline.ground_id
+        self.fields["reason"].validators.append(MaxLengthValidator(SHORTER))
+        self.fields["reason"].widget.attrs["maxlength"] = SHORTER
         left = MOST_EXTRA - self.row.extra_days
         self.fields["days"].validators.append(MaxValueValidator(left))
         self.fields["days"].widget.attrs["max"] = left
@@ -84,3 +93,17 @@ class JoinForm(ActForm):
 
     def prepare(self) -> None:
         self.fields["other"].queryset = may_answer(self.row)  # type: ignore[attr-defined]
+
+
+class ContactForm(ActForm):
+    contact = Value(
+        PersonalDatum.objects.none(),
+        label=_("Where letters about it go"),
+        empty_label=None,
+        widget=forms.RadioSelect,
+        help_text=_("Contacts this person has confirmed, but for those that were in doubt."),
+    )
+
+    def prepare(self) -> None:
+        offered = contacts.choices(self.row).select_related("category", "key")
+        self.fields["contact"].queryset = offered  # type: ignore[attr-defined]

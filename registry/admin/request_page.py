@@ -3,9 +3,9 @@
 What the acts share lies here too: the row for whoever may handle it, the console's frame, the badges.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -25,9 +24,10 @@ from registry.admin.subject_page import Badge
 from registry.admin.today import deadline_of
 from registry.deadlines import end_of_day
 from registry.disclosure import masked
-from registry.models import CopyPackage, DataSubject, PersonalDatum, RequestStep, SubjectRequest
+from registry.models import CopyPackage, DataSubject, PersonalDatum, RequestStep, StaffMember, SubjectRequest
+from registry.requests import anew, copying
 from registry.requests.steps import check_may
-from registry.requests.verifying import CHECKS
+from registry.requests.telling import told
 
 State = SubjectRequest.State
 Kind = SubjectRequest.Kind
@@ -88,6 +88,7 @@ def page(
         "papers": papers_of(row),
         "life": life(row),
         "copies": [(copy, badge_of_copy(copy)) for copy in row.packages.select_related("asked_by").defer("wrapped")],
+        "may_hand_over": may_hand_over(row, staff_member(request), now),
         "duplicates": row.duplicates.order_by("pk"),
     }
     return framed(request, "request.html", context)
@@ -99,6 +100,7 @@ def heading(row: SubjectRequest, now: datetime) -> dict[str, Any]:
         "row": row,
         "state": badge_of(row),
         "due": due_of(row, now),
+        "is_anew": anew.is_asked(row),
         "explanation": row.explained(get_language() or settings.LANGUAGE_CODE),
         "contact": contact_of(row),
     }
@@ -111,17 +113,17 @@ def badge_of(row: SubjectRequest) -> Badge:
 def due_of(row: SubjectRequest, now: datetime) -> Badge:
     """Of one that waits: how long is left, as on Today. Of an answered one: whether it was in time."""
     if row.state in SubjectRequest.WAITING:
-        return _left(row.due_on, now) if row.due_on else ("soon", _("the clock is paused"))
+        paused = "soon", _("the clock is paused")
+        return deadline_of(end_of_day(row.due_on, ZoneInfo(settings.TIME_ZONE)), now) if row.due_on else paused
     if row.answered_at is None:
         return "", ""
     in_time = row.was_in_time(timezone.localdate(row.answered_at))
     return ("ok", _("in time")) if in_time else ("bad", _("answered late"))
 
 
-def _left(last_day: date, now: datetime) -> Badge:
-    """While there is time: the last day itself, not the midnight after it."""
-    tone, words = deadline_of(end_of_day(last_day, ZoneInfo(settings.TIME_ZONE)), now)
-    return tone, words if tone else date_format(last_day, "SHORT_DATE_FORMAT")
+def may_hand_over(row: SubjectRequest, by: StaffMember, now: datetime) -> bool:
+    """Whether a copy waits to be handed over at the desk, by whoever may."""
+    return by.has_perm(copying.HAND_OVER) and copying.at_the_desk(row, now=now) is not None
 
 
 def badge_of_copy(copy: CopyPackage) -> Badge:
@@ -150,28 +152,3 @@ def life(row: SubjectRequest) -> list[tuple[RequestStep, str]]:
     """The steps, newest first, each with its reason in words."""
     steps = row.steps.select_related("by").order_by("-pk")[:MOST_STEPS]
     return [(step, told(step)) for step in steps]
-
-
-def told(step: RequestStep) -> str:
-    """A step keeps codes where it can; here they are read."""
-    return TOLD.get(Step(step.step), str)(step.reason)
-
-
-def _kinds(reason: str) -> str:
-    labels = dict(Kind.choices)
-    return " → ".join(str(labels.get(code, code)) for code in reason.split(" > "))
-
-
-def _outcome(reason: str) -> str:
-    return str(dict(Outcome.choices).get(reason, reason))
-
-
-def _checks(reason: str) -> str:
-    """`contact document words of one's own`: the codes come first."""
-    words = reason.split(" ")
-    codes = [word for word in words if word in CHECKS]
-    own = " ".join(words[len(codes) :])
-    return "; ".join([*(str(CHECKS[code]) for code in codes), *([own] if own else [])])
-
-
-TOLD: dict[Step, Callable[[str], str]] = {Step.KIND: _kinds, Step.ANSWERED: _outcome, Step.CONFIRMED: _checks}

@@ -19,6 +19,7 @@ from registry.admin.reveal import RevealForm, SealError, as_file
 from registry.disclosure import left_today, reveal
 from registry.models import Operator, PersonalDatum, SubjectRequest
 from registry.normalise import check_reason
+from registry.requests import letters
 
 
 def show_view(request: HttpRequest, request_id: int, field: str) -> HttpResponse:
@@ -93,5 +94,6 @@ def _sheet(row: SubjectRequest, text: str, at: datetime) -> str:
             "operator": operator,
             "operator_name": operator.text("legal_name"),
             "operator_address": operator.text("address"),
+            "ground": letters.ground_of(row),
         }
         return render_to_string("admin/registry/request_letter_sheet.html", context)

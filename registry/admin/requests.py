@@ -20,6 +20,7 @@ from registry.admin.by_person import ByPerson
 from registry.admin.filters import DateRange
 from registry.admin.request_acts import offered
 from registry.admin.request_answer import answer_view, outcomes
+from registry.admin.request_copy import hand_over_view
 from registry.admin.request_desk import enter_for_view, enter_new_view, enter_view
 from registry.admin.request_page import badge_of, due_of, page
 from registry.admin.request_show import letter_view, scan_view, text_view
@@ -27,7 +28,6 @@ from registry.admin.subject_page import letter_names, system_names
 from registry.models import SubjectRequest
 
 State = SubjectRequest.State
-RUNNING = (State.UNVERIFIED, State.OPEN)  # as the index request_queue has them: whose clock runs
 VIEWS: dict[str, tuple[str, Callable[..., HttpResponseBase]]] = {
     "request_enter": ("enter/", enter_view),
     "request_enter_new": ("enter/new/", enter_new_view),
@@ -36,12 +36,14 @@ VIEWS: dict[str, tuple[str, Callable[..., HttpResponseBase]]] = {
     "request_scan": ("<int:request_id>/scan/", scan_view),
     "request_letter": ("<int:request_id>/letter/", letter_view),
     "request_answer": ("<int:request_id>/answer/", answer_view),
+    "request_hand_over": ("<int:request_id>/hand-over/", hand_over_view),
     **request_acts.VIEWS,
 }
 letter_names.update(
     {
         "request": _("question whether they asked"),
         "request_open": _("number and last day of a request"),
+        "request_extended": _("another last day of a request"),
         "request_answer": _("answer to a request"),
         "new_address": _("question to a corrected address"),
     }
@@ -68,8 +70,8 @@ class Queue(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[SubjectRequest]) -> QuerySet[SubjectRequest]:
         today = timezone.localdate()
         cuts: dict[str, dict[str, Any]] = {
-            "overdue": {"state__in": RUNNING, "due_on__lt": today},
-            "today": {"state__in": RUNNING, "due_on": today},
+            "overdue": {"state__in": SubjectRequest.WAITING, "due_on__lt": today},  # in the order of the index
+            "today": {"state__in": SubjectRequest.WAITING, "due_on": today},
             "mine": {"state__in": SubjectRequest.WAITING, "assignee": staff_member(request)},
             "unassigned": {"state__in": SubjectRequest.WAITING, "assignee": None},
         }

@@ -18,6 +18,7 @@ from registry import certifying, reasons
 from registry.admin.subject_page import Badge, Part, Shown, letter_names, system_names
 from registry.admin.today import deadline_of
 from registry.admin.transfer_pages import of_person
+from registry.admin.transfer_telling import PART as TELLING
 from registry.deadlines import end_of_day
 from registry.disclosure import masked
 from registry.models import (
@@ -29,6 +30,7 @@ from registry.models import (
     Processing,
     SubjectRequest,
 )
+from registry.requests.telling import told_entry
 
 MOST = 20  # rows of one part
 State = SubjectRequest.State
@@ -151,7 +153,7 @@ def _letter(row: OutgoingMessage) -> tuple[Any, ...]:
 
 def audit(subject: DataSubject, now: datetime) -> Shown:
     rows = subject.audit.select_related("actor").order_by("-at", "-pk")[:MOST]
-    return {"rows": [(row, _who(row)) for row in rows]}
+    return {"rows": [(row, _who(row), told_entry(row)) for row in rows]}
 
 
 def _who(entry: AuditEntry) -> object:
@@ -165,6 +167,7 @@ OWN = [
     Part(25, _("Requests"), "registry.view_subjectrequest", PAGE.format("requests"), requests),
     Part(30, _("Processing"), "registry.view_processing", PAGE.format("processing"), processing),
     Part(35, _("Transfers"), "registry.view_transferline", "admin/registry/transfer_person.html", of_person),
+    TELLING,
     Part(40, _("Holds"), "registry.view_legalhold", PAGE.format("holds"), holds, is_beside=True),
     Part(50, _("Demanded erasures"), "registry.view_erasurecertificate", PAGE.format("erasures"), erasures, True),
     Part(55, _("Incidents"), "registry.view_incident", "admin/registry/incident_person.html", incidents, True),

@@ -5,7 +5,7 @@ Whoever may not see people sees no name, no reference and no small group of them
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -18,11 +18,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from registry import banners, checklist, failures, figures, work
+from registry import banners, checklist, failures, figures, sizes, work
 from registry.admin import today_charts
 from registry.admin.base import sees_people, staff_member
 from registry.figures import Board, told
-from registry.models import Processing, PurgeRun, RetentionSettings, StaffMember
+from registry.models import Processing, PurgeRun, RetentionSettings, SizeClass, StaffMember
 
 SHOWN = 20  # rows of the queue
 RUNS = 5
@@ -70,17 +70,21 @@ def context(request: HttpRequest) -> dict[str, Any]:
     """Everything the page shows to whoever asks."""
     reading = read(request)
     queue = work.waiting(reading.reader, reading.now, sees_people=reading.sees_people)
+    standing = sizes.look(reading.board)
     return {
         "title": _("Today"),
         "counted_at": reading.board.counted_at,
         "banners": [
             (line, reading.page_of(line.row) or reading.list_of(line.model))
-            for line in banners.find(reading.reader, reading.now, sees_people=reading.sees_people)
+            for line in banners.find(
+                reading.reader, reading.now, sees_people=reading.sees_people, standing=standing
+            )
         ],
         "tiles": tiles(reading, queue),
         **setup(reading),
         **queued(reading, queue),
         **today_charts.charts(reading.board, reading.smallest),
+        "size": size(reading, standing),
         "runs": runs(reading),
         "failures": failed(reading),
     }
@@ -200,7 +204,25 @@ def deadline_of(due_at: datetime | None, now: datetime) -> tuple[str, str]:
         return "bad", late % {"count": hours // 24 if hours >= 48 else hours}
     if due_at <= now + figures.SOON:
         return "soon", _("%(count)d h left") % {"count": hours} if hours else _("less than an hour left")
-    return "", date_format(timezone.localtime(due_at), "SHORT_DATE_FORMAT")
+    last_moment = timezone.localtime(due_at - timedelta(microseconds=1))  # a day is over at the midnight after it
+    return "", date_format(last_moment, "SHORT_DATE_FORMAT")
+
+
+def size(reading: Reading, standing: sizes.Standing | None) -> dict[str, Any] | None:
+    """The operator's size and what follows; how many people only for who may see people. None: not for this reader."""
+    if not reading.reader.has_perm("registry.view_operator"):
+        return None
+    if standing is None:
+        return {"size": None}
+    most = "" if standing.most is None else told(standing.most)
+    return {
+        "size": standing.size,
+        "following": standing.following,
+        "is_restricted": standing.is_restricted,
+        "duties": standing.size.text("duties"),
+        "address": reading.page_of(standing.size) or reading.list_of(SizeClass),
+        **({"people": told(standing.people), "most": most} if reading.sees_people else {}),
+    }
 
 
 def runs(reading: Reading) -> list[dict[str, Any]]:

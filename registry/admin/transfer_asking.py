@@ -18,7 +18,8 @@ from django.utils.translation import gettext as _
 
 from registry import tasks, transfers
 from registry.admin import transfer_pages
-from registry.admin.base import refuse_unappointed, refuse_without, staff_member, step_up
+from registry.admin.base import refuse_unappointed, refuse_without, step_up
+from registry.admin.handing_out import who
 from registry.admin.retention_pages import CHANNELS
 from registry.admin.transfer_forms import AskForm, Ground, SendForm, StatisticsForm
 from registry.models import AccessSettings, ProcessingPurpose, RetentionSettings, StaffMember, Transfer
@@ -33,10 +34,6 @@ TYPES = {
     Transfer.Format.JSON: "application/json",
     Transfer.Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-
-
-def who(request: HttpRequest) -> dict[str, Any]:
-    return {"by": staff_member(request), "now": timezone.now()}
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
@@ -115,6 +112,7 @@ def _same(asked: Asked, given: dict[str, Any], by: StaffMember, now: datetime) -
     alike = just_now.filter(recipient=asked.recipient, ground=asked.ground, purpose=asked.purpose)
     return alike.filter(
         categories=[category.code for category in asked.categories],
+        with_links=asked.with_links,
         format=given["file_format"],
         reason=given["reason"],
         state__in=[Transfer.State.WAITING, Transfer.State.BUILDING, Transfer.State.READY],

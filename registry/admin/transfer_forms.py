@@ -67,6 +67,11 @@ class AskForm(forms.Form):
         label=gettext_lazy("Data"),
         widget=forms.CheckboxSelectMultiple,
     )
+    with_links = forms.BooleanField(
+        label=gettext_lazy("With links to unsubscribe"),
+        required=False,
+        help_text=gettext_lazy("For a mailing: three more columns, for this person and this purpose. Grounds a and o."),
+    )
     references = forms.CharField(
         label=gettext_lazy("Only these people"),
         max_length=MOST_REFERENCES * 20,
@@ -120,6 +125,7 @@ class AskForm(forms.Form):
             tuple(given["categories"]),
             given["references"],
             incident=given["incident"] if ground == Ground.PROTECTION else None,
+            with_links=given["with_links"],
             **(by_law if ground == Ground.STATE_BODY else {}),
         )
 

@@ -18,7 +18,8 @@ from django.views.decorators.cache import never_cache
 from registry.admin import transfer_pages
 from registry.admin.base import PeopleAdmin, refuse_unappointed, staff_member
 from registry.admin.by_person import ByPerson
-from registry.admin.transfer_asking import page, who
+from registry.admin.handing_out import who
+from registry.admin.transfer_asking import page
 from registry.models import RecipientNotice
 from registry.transfers import notices
 

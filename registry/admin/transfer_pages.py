@@ -7,14 +7,15 @@ from typing import Any
 
 from django.core.paginator import Page
 from django.db.models import Count
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from registry.admin.paging import BoundedPaginator
 from registry.admin.subject_page import Badge, Shown
+from registry.audience import handing
 from registry.models import (
-    AuditEntry,
     Country,
     DataCategory,
     DataSubject,
@@ -24,10 +25,19 @@ from registry.models import (
     TransferLine,
 )
 from registry.transfers import notices
-from registry.transfers.gate import REASONS
+from registry.transfers.gate import DAMAGED, REASONS
 
 State = Transfer.State
-TONES = {State.WAITING: "soon", State.BUILDING: "soon", State.READY: "ok", State.TAKEN: "ok", State.FAILED: "bad"}
+TONES = {
+    State.WAITING: "soon", State.BUILDING: "soon", State.READY: "ok", State.SENDING: "soon", State.TAKEN: "ok",
+    State.FAILED: "bad",
+}  # fmt: skip
+GIVEN = [State.TAKEN, State.SENDING]
+BY_PROGRAM = {
+    handing.FEED: gettext_lazy("changes of a mailing list, fetched by a program"),
+    handing.PLAIN: gettext_lazy("who must not be written to, fetched by a program"),
+    handing.HASHED: gettext_lazy("who must not be written to, as digests, fetched by a program"),
+}
 SOON = timedelta(days=30)  # a contract that ends is seen so long before
 PAGE = 100  # lines on one page
 MOST = 20  # rows of a part of another page
@@ -37,9 +47,22 @@ def badge_of(row: Transfer) -> Badge:
     return TONES.get(State(row.state), ""), row.get_state_display()
 
 
+def progress_of(row: Transfer) -> Badge:
+    """The state; of a file that is being built how far it is."""
+    tone, state = badge_of(row)
+    if row.state != State.BUILDING:
+        return tone, state
+    return tone, _("being built: %(written)s of %(people)s") % numbers(row)
+
+
+def numbers(row: Transfer) -> dict[str, str]:
+    """How many people are written, and of how many, as a reader writes numbers."""
+    return {name: number_format(getattr(row, name), force_grouping=True) for name in ("written", "people")}
+
+
 def contract_badge(recipient: Recipient, today: date) -> Badge:
     """Whether there is a contract, and until when."""
-    if recipient.kind == Recipient.Kind.STATE_BODY:
+    if recipient.kind in {Recipient.Kind.STATE_BODY, Recipient.Kind.OWN}:
         return "", _("not needed")
     if not (recipient.contract_number and recipient.contract_on):
         return "bad", _("no contract")
@@ -57,17 +80,36 @@ def _day(day: date) -> str:
     return date_format(day, "SHORT_DATE_FORMAT")
 
 
+def what_for(row: Transfer) -> str:
+    """Why it was asked for: in somebody's words, or what a program fetches."""
+    return str(BY_PROGRAM.get(row.reason, row.reason) if row.key_id else row.reason)
+
+
 def reasons(counted: dict[str, int]) -> list[tuple[str | Promise, int]]:
     """Why people stayed and how many, in the order the gate asks."""
     return [(told, counted[code]) for code, told in REASONS.items() if counted.get(code)]
 
 
-def dropped(row: Transfer) -> list[tuple[str | Promise, int]]:
-    """Who was asked for and is not in the file after all. Nothing is read where nobody was dropped."""
+Stayed = tuple[str | Promise, str, int]  # why, when it was found out, how many people
+
+
+def stayed(row: Transfer) -> list[Stayed]:
+    """Who is not in the file and why: when it was asked for, built, and fetched."""
+    damaged = {DAMAGED: row.left_out.get(DAMAGED, 0)}
+    parts = [
+        (_("when it was asked for"), reasons({code: row.left_out[code] for code in row.left_out if code != DAMAGED})),
+        (_("while it was built"), reasons(damaged)),
+        (_("before it was fetched"), reasons(_lost(row))),
+    ]
+    return [(reason, moment, people) for moment, found in parts for reason, people in found]
+
+
+def _lost(row: Transfer) -> dict[str, int]:
+    """Who lost the ground before the file was fetched. Nothing is read where nobody did."""
     if row.state != State.TAKEN or row.written == row.people:
-        return []
-    lost = TransferLine.objects.filter(transfer=row).exclude(dropped="").order_by()
-    return reasons(dict(lost.values_list("dropped").annotate(Count("pk"))))
+        return {}
+    lost = TransferLine.objects.filter(transfer=row).exclude(dropped__in=["", DAMAGED]).order_by()
+    return dict(lost.values_list("dropped").annotate(Count("pk")))
 
 
 def lines(row: Transfer, number: str | None) -> Page:
@@ -89,15 +131,6 @@ def country_of(row: Transfer) -> Country | str:
     return Country.objects.filter(pk=row.country).first() or row.country
 
 
-def decision(row: Transfer) -> str:
-    """The second person's words of a refusal, from the audit."""
-    if row.state != State.REFUSED:
-        return ""
-    entries = AuditEntry.objects.filter(actor=row.approved_by_id, operation=AuditEntry.Operation.APPROVE)
-    about = entries.filter(object_type=row._meta.label_lower, object_id=row.pk).order_by("-at", "-id")
-    return about.values_list("reason", flat=True).first() or ""
-
-
 def notice_badge(notice: RecipientNotice, today: date) -> Badge:
     """How far it is, and by when."""
     if notice.acknowledged_at:
@@ -110,7 +143,7 @@ def notice_badge(notice: RecipientNotice, today: date) -> Badge:
 
 def given_to(notice: RecipientNotice) -> list[Transfer]:
     """The transfers with which this recipient got this person's data, the newest first."""
-    found = TransferLine.objects.filter(subject=notice.subject_id, dropped="", transfer__state=State.TAKEN)
+    found = TransferLine.objects.filter(subject=notice.subject_id, dropped="", transfer__state__in=GIVEN)
     mine = found.filter(transfer__recipient=notice.recipient_id).select_related("transfer")
     return [line.transfer for line in mine.order_by("-pk")[:MOST]]
 
@@ -131,7 +164,7 @@ def _went(line: TransferLine) -> Badge:
 def after_erasure(subject: DataSubject) -> dict[str, Any]:
     """For the act: which recipients are told, and whether data were given to anybody at all."""
     told = RecipientNotice.objects.filter(subject=subject, event=notices.Event.ERASED)
-    given = TransferLine.objects.filter(subject=subject, dropped="", transfer__state=State.TAKEN)
+    given = TransferLine.objects.filter(subject=subject, dropped="", transfer__state__in=GIVEN)
     return {
         "told": _once_each(told.select_related("recipient").order_by("-pk")[:MOST]),
         "was_given": given.exists(),

@@ -1,12 +1,14 @@
 """Countries, recipients, and the journal of what was given to them. The operations decide (registry.transfers)."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
-from django.contrib import admin, messages
-from django.core.exceptions import BadRequest, ValidationError
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db import models, transaction
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
@@ -17,11 +19,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from registry import auditing, tasks, transfers
-from registry.admin import transfer_pages
-from registry.admin.base import ConfigurationAdmin, PeopleAdmin, refuse_unappointed, staff_member, step_up
+from registry.admin import handing_out, recipient_keys, transfer_pages
+from registry.admin.base import ConfigurationAdmin, PeopleAdmin, refuse_unappointed, staff_member
 from registry.admin.filters import DateRange
 from registry.admin.forms import ReasonForm
-from registry.admin.transfer_asking import TYPES, ask_view, page, statistics_view, who
+from registry.admin.handing_out import Acts, who
+from registry.admin.transfer_asking import TYPES, ask_view, page, statistics_view
 from registry.admin.transfer_forms import RecipientForm
 from registry.models import AuditEntry, Country, Recipient, Transfer
 from registry.transfers.rows import APPROVE, ASK
@@ -47,8 +50,25 @@ class RecipientAdmin(ConfigurationAdmin):
     list_display = ["code", "kind", "name_kk", "name_ru", "country", "contract", "bin"]
     list_filter = ["kind"]
     list_select_related = ["country"]
-    filter_horizontal = ["categories"]
+    formfield_overrides: ClassVar = {models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
     form = RecipientForm
+    change_form_template = "admin/registry/recipient.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        make, revoke = (view(never_cache(one)) for one in (recipient_keys.make_view, recipient_keys.revoke_view))
+        return [
+            path("<int:recipient_id>/keys/make/", make, name="recipient_key_make"),
+            path("<int:recipient_id>/keys/<int:key_id>/revoke/", revoke, name="recipient_key_revoke"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        recipient = self.get_object(request, unquote(object_id))
+        also = recipient_keys.shown(request, recipient) if recipient else {}
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | also)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["code"] if obj else []  # consents name it
@@ -89,7 +109,7 @@ class TransferAdmin(PeopleAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state_badge(self, row: Transfer) -> str:
-        return format_html('<span class="badge {}">{}</span>', *transfer_pages.badge_of(row))
+        return format_html('<span class="badge {}">{}</span>', *transfer_pages.progress_of(row))
 
     def get_urls(self) -> list[URLPattern]:
         pages: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
@@ -109,52 +129,27 @@ class TransferAdmin(PeopleAdmin):
             "badge": transfer_pages.badge_of(row),
             "country": transfer_pages.country_of(row),
             "categories": transfer_pages.categories(row),
-            "left_out": transfer_pages.reasons(row.left_out),
-            "dropped": transfer_pages.dropped(row),
+            "stayed": transfer_pages.stayed(row),
+            "numbers": transfer_pages.numbers(row),
             "lines": transfer_pages.lines(row, request.GET.get("p")) if may_see_lines and row.people else None,
-            "decision": transfer_pages.decision(row),
+            "decision": handing_out.decision(row),
             "is_theirs": row.requested_by_id == request.user.pk,
-            "acts": _offered(row, request),
+            "what_for": transfer_pages.what_for(row),
+            "acts": handing_out.offered(row, request, approve=APPROVE, take=ASK),
             "form": ReasonForm(),
         }
         return page(request, "transfer.html", context)
 
 
-def _offered(row: Transfer, request: HttpRequest) -> set[str]:
-    """Which buttons are worth showing; the operations decide anew."""
-    me = staff_member(request)
-    is_theirs = row.requested_by_id == me.pk
-    offered = {
-        "decide": row.state == State.WAITING and not is_theirs and me.has_perm(APPROVE),
-        "cancel": is_theirs and row.state in {State.WAITING, State.BUILDING, State.READY},
-        "take": is_theirs and row.state == State.READY and me.has_perm(ASK),
-    }
-    return {act for act, is_offered in offered.items() if is_offered}
-
-
 def decide_view(request: HttpRequest, transfer_id: int) -> HttpResponse:
-    """POST approves, refuses or cancels; GET, as after showing the second factor, goes to the transfer's page."""
+    """POST approves, refuses or cancels."""
     refuse_unappointed(request)
     row = get_object_or_404(Transfer, pk=transfer_id)
     back = redirect("admin:registry_transfer_change", row.pk)
-    if request.method != "POST":
-        return back
-    act = _acts(row, request).get(request.POST.get("act", ""))
-    if act is None:
-        raise BadRequest("no such act")
-    if request.POST["act"] == "approve" and (way := step_up(request)):
-        return way
-    try:
-        act()
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-    else:
-        messages.success(request, _("Done and recorded."))
-        transaction.on_commit(tasks.wake_transfers)
-    return back
+    return handing_out.decided(request, back, _acts(row, request), lambda: transaction.on_commit(tasks.wake_transfers))
 
 
-def _acts(row: Transfer, request: HttpRequest) -> dict[str, Callable[[], None]]:
+def _acts(row: Transfer, request: HttpRequest) -> Acts:
     return {
         "approve": lambda: transfers.approve(row, **who(request)),
         "refuse": lambda: transfers.refuse(row, reason=request.POST.get("reason", ""), **who(request)),
@@ -163,20 +158,12 @@ def _acts(row: Transfer, request: HttpRequest) -> dict[str, Callable[[], None]]:
 
 
 def take_view(request: HttpRequest, transfer_id: int) -> HttpResponseBase:
-    """POST gives the file, once, as it is read; GET goes to the transfer's page."""
+    """POST gives the file, once."""
     refuse_unappointed(request)
     row = get_object_or_404(Transfer, pk=transfer_id)
     back = redirect("admin:registry_transfer_change", row.pk)
-    if request.method != "POST":
-        return back
-    if way := step_up(request):
-        return way
-    try:
-        taken = transfers.take(row, **who(request))
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-        return back
-    is_encrypted = taken.name.endswith(".age")
-    content_type = "application/octet-stream" if is_encrypted else TYPES[Transfer.Format(row.format)]
-    headers = {"Content-Disposition": f'attachment; filename="{taken.name}"'}
-    return StreamingHttpResponse(taken, content_type=content_type, headers=headers)  # closes it, too
+    of_this = TYPES[Transfer.Format(row.format)]
+    take = partial(transfers.take, row, **who(request))
+    return handing_out.given(
+        request, back, take, lambda name: "application/octet-stream" if name.endswith(".age") else of_this
+    )

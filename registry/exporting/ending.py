@@ -10,13 +10,10 @@ from registry.models import DataExport
 
 
 def destroy_over(now: datetime) -> int:
-    """Destroys key and file of lists not fetched in time, and every file that no ready list holds; how many lists.
-
-    Nothing is being built at the time: the same job does both, and runs once.
-    """
+    """Destroys key and file of lists not fetched in time, and every file that no ready list holds; how many lists."""
     over = DataExport.objects.filter(state=State.READY, expires_at__lte=now).order_by("pk")
     gone = sum(_destroy(export, now) for export in over)
-    _sweep()
+    rows.FILES.sweep(DataExport.objects.filter(state=State.READY).only("number"))
     return gone
 
 
@@ -28,11 +25,3 @@ def _destroy(export: DataExport, now: datetime) -> bool:
     rows.turn(row, State.DESTROYED, destroyed_at=now)
     rows.note(Operation.DESTROY, row, None, now, "not fetched in time")
     return True
-
-
-def _sweep() -> None:
-    """What a killed process, an erasure or a restored database left behind."""
-    kept = {rows.path_of(export) for export in DataExport.objects.filter(state=State.READY).only("number")}
-    for path in rows.folder().glob("*"):
-        if path not in kept:
-            path.unlink(missing_ok=True)

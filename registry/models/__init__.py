@@ -8,12 +8,12 @@ from registry.models.incidents import Incident, IncidentNote, IncidentPerson, In
 from registry.models.ledger import LedgerQueue, LedgerState
 from registry.models.memory import RememberedIdentifier
 from registry.models.messages import JobRun, OutgoingMessage
-from registry.models.operator import LegalGround, Operator
+from registry.models.operator import LegalGround, Operator, SizeClass
 from registry.models.personnel import Appointment, StaffMember
 from registry.models.previews import PreviewLine, PurgePreview
 from registry.models.processing import Processing
 from registry.models.purposes import DataCategory, ProcessingPurpose
-from registry.models.recipients import Country, Recipient
+from registry.models.recipients import Country, Recipient, RecipientKey
 from registry.models.requests import CopyPackage, Deadline, RequestStep, SubjectRequest
 from registry.models.retention import DatumTerm, DestructionGround, ErasureRecord, PurgeRun
 from registry.models.rules import RetentionSettings, RuleChange, SelfRetentionRule
@@ -21,11 +21,21 @@ from registry.models.seals import AuditSeal, AuditVerification
 from registry.models.sign_in import Authenticator, Passkey, RecoveryCode, StaffSession
 from registry.models.statistics import KeptCount
 from registry.models.subjects import DataSubject, DatumKey, PersonalDatum, RetentionDue, SealingKey
-from registry.models.transfers import RecipientNotice, Transfer, TransferLine
+from registry.models.transfers import (
+    AudienceEntry,
+    AudienceHorizon,
+    PersonNotice,
+    RecipientNotice,
+    Transfer,
+    TransferCondition,
+    TransferLine,
+)
 
 __all__ = [
     "AccessSettings",
     "Appointment",
+    "AudienceEntry",
+    "AudienceHorizon",
     "AuditEntry",
     "AuditSeal",
     "AuditVerification",
@@ -55,6 +65,7 @@ __all__ = [
     "Operator",
     "OutgoingMessage",
     "Passkey",
+    "PersonNotice",
     "PersonalDatum",
     "PreviewLine",
     "Processing",
@@ -62,6 +73,7 @@ __all__ = [
     "PurgePreview",
     "PurgeRun",
     "Recipient",
+    "RecipientKey",
     "RecipientNotice",
     "RecoveryCode",
     "RememberedIdentifier",
@@ -73,10 +85,12 @@ __all__ = [
     "SavedFilter",
     "SealingKey",
     "SelfRetentionRule",
+    "SizeClass",
     "StaffMember",
     "StaffSession",
     "SubjectRequest",
     "Transfer",
+    "TransferCondition",
     "TransferLine",
     "WorkCalendarOverride",
 ]

@@ -20,6 +20,9 @@ class Operator(Translated):
     address_ru = models.CharField(_("address in Russian"), max_length=300, blank=True)
     address_en = models.CharField(_("address in English"), max_length=300, blank=True)
     responsible_person = models.CharField(_("responsible person"), max_length=200, blank=True)
+    has_restricted_data = models.BooleanField(
+        _("holds data of restricted access"), default=False, help_text=_("Moves the operator one size up (Law 94-V).")
+    )
 
     history = HistoricalRecords()
 
@@ -76,3 +79,27 @@ class LegalGround(Translated):
 
     def __str__(self) -> str:
         return f"{self.article} · {self.text('title')}" if self.article else self.text("title")
+
+
+class SizeClass(Translated):
+    """A size of operators by how many people they hold, and what follows from it: content, not code (Law 94-V)."""
+
+    code = models.SlugField(_("code"), unique=True)
+    starts_at = models.PositiveIntegerField(_("from this many people"), unique=True)
+    title_kk = models.CharField(_("title in Kazakh"), max_length=200)
+    title_ru = models.CharField(_("title in Russian"), max_length=200)
+    title_en = models.CharField(_("title in English"), max_length=200)
+    duties_kk = models.TextField(_("what follows, in Kazakh"), blank=True)
+    duties_ru = models.TextField(_("what follows, in Russian"), blank=True)
+    duties_en = models.TextField(_("what follows, in English"), blank=True)
+    is_reviewed = models.BooleanField(_("checked by a lawyer"), default=False)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("size of an operator")
+        verbose_name_plural = _("sizes of operators")
+        ordering = ["starts_at"]
+
+    def __str__(self) -> str:
+        return self.text("title")

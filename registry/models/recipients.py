@@ -1,8 +1,10 @@
 from datetime import date
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -40,6 +42,7 @@ class Recipient(Translated):
         PARTNER = "partner", _("partner")
         PROCESSOR = "processor", _("processor")
         STATE_BODY = "state_body", _("state body")
+        OWN = "own", _("the operator's own system")
 
     code = models.SlugField(_("code"), unique=True)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
@@ -72,6 +75,9 @@ class Recipient(Translated):
         verbose_name = _("recipient")
         verbose_name_plural = _("recipients")
         ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(kind="own") | Q(country="KZ"), name="own_system_is_at_home"),
+        ]
 
     def __str__(self) -> str:
         return self.text("name")
@@ -86,16 +92,42 @@ class Recipient(Translated):
         return self.is_abroad and not self.country.is_protecting
 
     def has_contract(self, day: date) -> bool:
-        """Whether a contract is in force on this local date. A state body needs none."""
-        if self.kind == self.Kind.STATE_BODY:
+        """Whether a contract is in force on this local date. A state body needs none, nor one's own system."""
+        if self.kind in {self.Kind.STATE_BODY, self.Kind.OWN}:
             return True
         began, until = self.contract_on, self.contract_until
         return bool(self.contract_number and began and began <= day and (until is None or day <= until))
 
     def clean(self) -> None:
-        """A number given here has the form its country gives it, as far as we know that form."""
+        """A number given here has the form its country gives it, as far as we know that form. One's own is at home."""
+        if self.kind == self.Kind.OWN and self.is_abroad:
+            raise ValidationError({"country": _("The operator's own system is in Kazakhstan.")})
         if not self.is_abroad and self.bin:
             try:
                 check_bin(self.bin)
             except ValidationError as error:
                 raise ValidationError({"bin": error}) from None
+
+
+class RecipientKey(models.Model):
+    """What a recipient's program shows to fetch a mailing list by itself. Held as its digest; said once, when made."""
+
+    recipient = models.ForeignKey(Recipient, models.PROTECT, related_name="keys", verbose_name=_("recipient"))
+    prefix = models.CharField(_("beginning of the key"), max_length=8, unique=True)
+    digest = models.CharField(max_length=64)
+    made_at = models.DateTimeField(_("made at"))
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("made by"))
+    expires_at = models.DateTimeField(_("works until"))
+    revoked_at = models.DateTimeField(_("revoked at"), null=True)
+    used_at = models.DateTimeField(_("last used at"), null=True)
+
+    class Meta:
+        verbose_name = _("key of a recipient's program")
+        verbose_name_plural = _("keys of recipients' programs")
+        ordering = ["-pk"]
+        default_permissions = ("view",)
+        permissions = [("make_recipientkey", _("May make keys for recipients' programs"))]
+        constraints = [models.CheckConstraint(condition=Q(expires_at__gt=models.F("made_at")), name="key_expires")]
+
+    def __str__(self) -> str:
+        return self.prefix

@@ -62,7 +62,8 @@ class SubjectRequestQuerySet(models.QuerySet["SubjectRequest"]):
         return self.filter(state__in=SubjectRequest.IN_WORK)
 
     def overdue(self, day: date) -> "SubjectRequestQuerySet":
-        """The last day of their term is before `day`, a local date. A paused clock runs out for nobody."""
+        """The last day of their term is before `day`, a local date. A paused clock runs out for nobody: one that has a
+        last day ran out before its pause."""
         return self.filter(state__in=SubjectRequest.WAITING, due_on__lt=day)
 
     def taken(self, pk: int) -> "SubjectRequest":
@@ -79,8 +80,8 @@ class SubjectRequest(models.Model):
 
     Holds no text: that is sealed (`text_id`, `scan_id`, `answer_id` are numbers of data). Which step may follow which
     the database knows (trigger `request_steps`); every step is a RequestStep. Term and unit are those in force when it
-    was received. `due_on` is the last day, until 24:00 local; null while the clock is paused. `explanation` says by
-    language how it was counted.
+    was received. `due_on` is the last day, until 24:00 local; while the clock is paused null, unless that day was over
+    before. `explanation` says by language how it was counted.
     """
 
     class Kind(models.TextChoices):
@@ -130,6 +131,7 @@ class SubjectRequest(models.Model):
     identity = models.CharField(_("identity"), max_length=10, choices=Identity, default=Identity.NONE)
     received_at = models.DateTimeField(_("received at"))
     contact_id = models.BigIntegerField(_("number of the contact"), null=True)
+    doubted = models.JSONField(_("contacts in doubt"), default=list)  # their numbers, one a doubt; 0: it had none
     text_id = models.BigIntegerField(_("number of the text"), null=True)
     scan_id = models.BigIntegerField(_("number of the scan"), null=True)
     answer_id = models.BigIntegerField(_("number of the answer"), null=True)
@@ -171,7 +173,11 @@ class SubjectRequest(models.Model):
             ("rectify_personaldatum", _("May correct personal data")),
         ]
         indexes = [
-            models.Index(fields=["due_on", "id"], condition=Q(state__in=["unverified", "open"]), name="request_queue"),
+            models.Index(
+                fields=["due_on", "id"],
+                condition=Q(state__in=["unverified", "open", "paused"]),
+                name="request_queue",
+            ),
             models.Index(fields=["state", "id"], name="request_of_state"),
             models.Index(fields=["received_at", "id"], name="request_in_time"),
         ]
@@ -182,7 +188,7 @@ class SubjectRequest(models.Model):
                 name="one_open_request_of_a_kind",
             ),
             models.CheckConstraint(
-                condition=Q(state="paused", due_on=None, alarm_on=None)
+                condition=Q(state="paused", alarm_on=None)
                 | (~Q(state__in=["unverified", "open", "paused"]))
                 | Q(state__in=["unverified", "open"], due_on__isnull=False, alarm_on__isnull=False),
                 name="request_has_its_day_unless_paused",
@@ -222,8 +228,8 @@ class SubjectRequest(models.Model):
         return self.state in self.WAITING and self.due_on is not None and self.due_on < day
 
     def was_in_time(self, answered_on: date) -> bool:
-        """Of an answered one: whether the answer's local date was within the term. A paused clock was."""
-        return self.due_on is None or answered_on <= self.due_on
+        """Of an answered one: whether the answer's local date was within the term."""
+        return self.due_on is not None and answered_on <= self.due_on
 
     def explained(self, language: str) -> str:
         """How the last day was counted, in this language."""
@@ -309,6 +315,7 @@ class CopyPackage(models.Model):
         verbose_name_plural = _("copies of people's data")
         ordering = ["-pk"]
         default_permissions = ("view",)
+        permissions = [("hand_over_copypackage", _("May hand over copies of people's data at the desk"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["request"], condition=Q(state__in=["building", "ready"]), name="one_copy_at_a_time"

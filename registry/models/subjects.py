@@ -38,6 +38,7 @@ class DataSubject(models.Model):
     language = models.CharField(_("language"), max_length=2, choices=[("kk", "kk"), ("ru", "ru"), ("en", "en")])
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.PENDING)
     created_at = models.DateTimeField(_("created at"))
+    is_new = False  # made in this very transaction: nobody can have asked or told anything about them
 
     class Meta:
         verbose_name = _("data subject")
@@ -149,9 +150,11 @@ class PersonalDatum(models.Model):
         self.pk = _next_datum_id()  # the ciphertext is bound to it
         key = sealing.new_key()
         self.sealed = sealing.seal(key, value, self._binding())
-        self.save(force_insert=True)
         wrapped = sealing.wrap(masters, key, sealing.key_binding(self.pk))
-        DatumKey.objects.create(datum=self, wrapped=wrapped)
+        with connection.cursor() as cursor:
+            row = {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
+            cursor.execute(KEEP, row | {"source": str(self.source), "standing": str(self.standing), "wrapped": wrapped})
+        self._state.adding = False
 
     def unseal(self, masters: sealing.MasterKeys) -> str:
         """The value; only registry.disclosure shows it to people. SealError if it does not open."""
@@ -165,9 +168,21 @@ class PersonalDatum(models.Model):
         return sealing.datum_binding(self.category_id, self.subject_id, self.pk)
 
 
+NEXT_ID = "SELECT nextval('registry_personaldatum_id_seq')"
+KEEP = """
+    WITH datum AS (
+        INSERT INTO registry_personaldatum (id, subject_id, category_id, sealed, index, source, standing, recorded_at,
+            recorded_by_id, confirmed_at, superseded_at, keep_until)
+        VALUES (%(id)s, %(subject_id)s, %(category_id)s, %(sealed)s, %(index)s, %(source)s, %(standing)s,
+            %(recorded_at)s, %(recorded_by_id)s, %(confirmed_at)s, %(superseded_at)s, %(keep_until)s)
+    )
+    INSERT INTO registry_datumkey (datum_id, wrapped) VALUES (%(id)s, %(wrapped)s)
+"""
+
+
 def _next_datum_id() -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(pg_get_serial_sequence('registry_personaldatum', 'id'))")
+        cursor.execute(NEXT_ID)
         return int(cursor.fetchone()[0])
 
 

@@ -4,10 +4,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
 from registry.models.incidents import Incident
 from registry.models.purposes import ProcessingPurpose
-from registry.models.recipients import Recipient
+from registry.models.recipients import Recipient, RecipientKey
 from registry.models.subjects import DataSubject, random_reference
 from registry.normalise import check_reason
 
@@ -29,6 +30,7 @@ class Transfer(models.Model):
         STATE_BODY = "b", _("b: state body, by law")
         PROTECTION = "c", _("c: breach of the policy, protection of rights")
         STATISTICS = "d", _("d: anonymous statistics")
+        OWN = "o", _("own mailing, nothing leaves the operator")
 
     class Format(models.TextChoices):
         CSV = "csv", "CSV"
@@ -40,6 +42,7 @@ class Transfer(models.Model):
         REFUSED = "refused", _("refused")
         BUILDING = "building", _("being built")
         READY = "ready", _("ready to be fetched")
+        SENDING = "sending", _("being sent to a program")
         TAKEN = "taken", _("fetched")
         DESTROYED = "destroyed", _("file destroyed")
         CANCELLED = "cancelled", _("cancelled")
@@ -60,6 +63,10 @@ class Transfer(models.Model):
     incident = models.ForeignKey(Incident, models.PROTECT, null=True, blank=True, verbose_name=_("incident"))
     reason = models.CharField(_("what it is for"), max_length=300, validators=[check_reason])
     format = models.CharField(_("format"), max_length=4, choices=Format)
+    with_links = models.BooleanField(_("with links to unsubscribe"), default=False)
+    key = models.ForeignKey(
+        RecipientKey, models.PROTECT, null=True, related_name="transfers", verbose_name=_("fetched with the key")
+    )  # of a program that fetches by itself; whoever made it stands as who asked
     state = models.CharField(_("state"), max_length=10, choices=State)
     people = models.PositiveIntegerField(_("people"))
     left_out = models.JSONField(_("left out, by reason"), default=dict)
@@ -105,6 +112,16 @@ class Transfer(models.Model):
                 condition=Q(ground="d", purpose=None, categories=[], people=0)
                 | (~Q(ground="d") & Q(purpose__isnull=False) & ~Q(categories=[])),
                 name="statistics_name_nobody",
+            ),
+            models.CheckConstraint(
+                condition=~Q(ground="o") | Q(country="KZ", is_cross_border=False), name="own_mailing_stays_at_home"
+            ),
+            models.CheckConstraint(
+                condition=Q(with_links=False) | Q(ground__in=["a", "o"]), name="links_are_for_those_who_agreed"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="sending") | Q(key__isnull=False, expires_at__isnull=False),
+                name="programs_fetch_with_a_key",
             ),
         ]
 
@@ -190,6 +207,117 @@ class RecipientNotice(models.Model):
                 condition=Q(acknowledged_at=None) | Q(sent_at__isnull=False), name="acknowledged_after_it_was_sent"
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"№ {self.pk}"
+
+
+class AudienceEntry(models.Model):
+    """What a recipient's program was last told of one person of a purpose: in its list or not any more.
+
+    `sequence` grows with every change of one recipient and purpose, in the order of commits: the cursor of the feed.
+    `in_since` is the one with which the person came in last. `datum_id` 0: told of, and not handed out after all.
+    """
+
+    recipient = models.ForeignKey(Recipient, models.PROTECT, related_name="+", verbose_name=_("recipient"))
+    purpose = models.ForeignKey(
+        ProcessingPurpose, models.PROTECT, related_name="+", verbose_name=_("processing purpose")
+    )
+    subject = models.ForeignKey(DataSubject, models.PROTECT, related_name="+", verbose_name=_("data subject"))
+    sequence = models.BigIntegerField(_("cursor"))
+    in_since = models.BigIntegerField(_("cursor of coming in"), db_default=0)
+    is_in = models.BooleanField(_("in the list"))
+    datum_id = models.BigIntegerField(_("number of the contact"), null=True)
+    changed_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        verbose_name = _("place in a mailing list")
+        verbose_name_plural = _("places in mailing lists")
+        ordering = ["recipient", "purpose", "sequence"]
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["recipient", "purpose", "subject"], name="one_place_in_a_list"),
+            models.UniqueConstraint(fields=["recipient", "purpose", "sequence"], name="one_change_a_cursor"),
+            models.CheckConstraint(
+                condition=Q(is_in=True, datum_id__isnull=False) | Q(is_in=False, datum_id=None),
+                name="who_is_out_has_no_contact",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"№ {self.pk}"
+
+
+class AudienceHorizon(models.Model):
+    """How far back a mailing list is known: the highest cursor of a place that was forgotten. Kept by a trigger."""
+
+    recipient = models.ForeignKey(Recipient, models.PROTECT, related_name="+", verbose_name=_("recipient"))
+    purpose = models.ForeignKey(
+        ProcessingPurpose, models.PROTECT, related_name="+", verbose_name=_("processing purpose")
+    )
+    sequence = models.BigIntegerField(_("cursor"))
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["recipient", "purpose"], name="one_horizon_a_list")]
+
+    def __str__(self) -> str:
+        return f"№ {self.pk}"
+
+
+class TransferCondition(models.Model):
+    """This person agreed on condition of being told of each transfer of theirs (Law 94-V art. 19)."""
+
+    subject = models.OneToOneField(
+        DataSubject, models.PROTECT, related_name="transfer_condition", verbose_name=_("data subject")
+    )
+    asked_at = models.DateTimeField(_("asked at"))
+    noted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("noted by")
+    )
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("condition of being told")
+        verbose_name_plural = _("conditions of being told")
+        ordering = ["pk"]
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"№ {self.pk}"
+
+
+class PersonNotice(models.Model):
+    """A person who made it a condition is to be told of one transfer of theirs.
+
+    `is_by_hand`: no letter can go, staff tell it. Untold of whoever was erased since: nobody is left to tell.
+    """
+
+    transfer = models.ForeignKey(Transfer, models.PROTECT, related_name="person_notices", verbose_name=_("transfer"))
+    subject = models.ForeignKey(
+        DataSubject, models.PROTECT, related_name="person_notices", verbose_name=_("data subject")
+    )
+    opened_at = models.DateTimeField(_("opened at"))
+    due_on = models.DateField(_("due on"))
+    told_at = models.DateTimeField(_("told at"), null=True)
+    told_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("told by")
+    )
+    is_by_hand = models.BooleanField(_("to be told by staff"), default=False)
+
+    class Meta:
+        verbose_name = _("notice to a person")
+        verbose_name_plural = _("notices to people")
+        ordering = ["-pk"]
+        default_permissions = ("view",)
+        permissions = [("handle_personnotice", _("May tell people of transfers"))]
+        indexes = [
+            models.Index(fields=["due_on", "id"], condition=Q(told_at=None), name="person_notice_queue"),
+            models.Index(fields=["due_on", "id"], condition=Q(told_at=None, is_by_hand=True), name="told_by_hand"),
+        ]
+        constraints = [models.UniqueConstraint(fields=["transfer", "subject"], name="one_notice_a_transfer")]
 
     def __str__(self) -> str:
         return f"№ {self.pk}"

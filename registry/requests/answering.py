@@ -2,9 +2,11 @@
 
 Dangerous because it blocks, corrects and destroys. The rules:
 
-- Carried out is only what a person known by then has asked: an open request. Refusing is possible before that, too.
+- Carried out is only what a person known by then has asked: an open request, of the kind they confirmed
+  (registry.requests.anew). Refusing is possible before that, too.
 - Each kind has one way of being carried out (`carried_out_by`). If that fails, nothing happened and nothing is sent.
-- A refusal names a ground of the catalogue and has a text.
+- What is so already is granted, and nothing is done (registry.requests.already).
+- A refusal names a ground of the catalogue and has a text. In doubt who asks, it is judged by the pause as it is then.
 - The letter goes to the contact of the request and to nobody else. An erasure keeps that contact and the text until the
   letter is gone, and not longer (registry.demands).
 
@@ -20,9 +22,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from registry import blocking, demands
+from registry import blocking, certifying, demands, spared
 from registry.models import CopyPackage, LegalGround, PersonalDatum, StaffMember, SubjectRequest
-from registry.requests import letters, papers, rectifying
+from registry.requests import already, anew, clock, letters, papers, rectifying
 from registry.requests.steps import State, Step, check_may, locked, note
 
 LETTER = "request_answer"
@@ -34,13 +36,14 @@ Outcome = SubjectRequest.Outcome
 class Details:
     """What a kind needs to be carried out: the datum and its right value; whether an erased person is remembered.
 
-    `ground`: of an erasure or of a refusal.
+    `ground`: of an erasure or of a refusal. `is_so_already`: whoever answers was shown that nothing is left to do.
     """
 
     ground: LegalGround | None = None
     is_remembered: bool = False
     datum: PersonalDatum | None = None
     value: str = ""
+    is_so_already: bool = False
 
 
 NOTHING = Details()
@@ -76,6 +79,8 @@ def answer(
             raise ValidationError(_("Write the answer."), code="text")
         if is_refusal and details.ground is None:
             raise ValidationError(_("A refusal names its legal ground."), code="ground")
+        if not is_refusal and anew.is_asked(row):
+            raise ValidationError(_("The person has confirmed another kind: this one waits for them."), code="anew")
         _answer(row, outcome, text.strip(), by=by, now=now, details=details)
     return row
 
@@ -92,22 +97,37 @@ def _answer(
     if text:
         source = PersonalDatum.Source.OPERATOR
         row.answer_id = papers.keep(row.subject, papers.TEXT, text, now=now, by=by, source=source)
+    was_so = ""
     if outcome != Outcome.REFUSED:
-        _carry_out(row, by, details, now)
+        was_so = _carry_out(row, by, details, now)
     _send(row, now)  # carried out: a corrected contact is the right one
     row.state, row.outcome, row.answered_at, row.answered_by = State.ANSWERED, outcome, now, by
     row.ground = details.ground if outcome == Outcome.REFUSED else None
+    clock.settle(row, now)
     row.save()
-    note(row, Step.ANSWERED, now=now, by=by, reason=str(outcome))
+    note(row, Step.ANSWERED, now=now, by=by, reason=f"{outcome} {was_so}".strip())
     papers.let_go(row.subject, now=now)
+    spared.spare(row, asked_anew=was_so == already.ERASED)
 
 
-def _carry_out(row: SubjectRequest, by: StaffMember | None, details: Details, now: datetime) -> None:
+def _carry_out(row: SubjectRequest, by: StaffMember | None, details: Details, now: datetime) -> str:
+    """Why there was nothing to do; empty: it was done."""
+    if details.is_so_already:
+        return _leave(row)
     doer = doers.get(row.kind)
     if doer is None:
-        return  # a question: the letter is the answer
+        return ""  # a question: the letter is the answer
     doer(row, by, details, now)
     note(row, Step.DONE, now=now, by=by)
+    return ""
+
+
+def _leave(row: SubjectRequest) -> str:
+    """What was shown as so already must still be. ValidationError."""
+    why = already.why(row)
+    if not why:
+        raise ValidationError(_("It is not so any more: look at the page anew."), code="already")
+    return why
 
 
 def _send(row: SubjectRequest, now: datetime) -> None:
@@ -152,16 +172,16 @@ def _turn(operation: Callable[..., bool], row: SubjectRequest, by: StaffMember |
 def _erase(row: SubjectRequest, by: StaffMember | None, details: Details, now: datetime) -> None:
     if details.ground is None or by is None:
         raise ValidationError(_("An erasure names its legal ground."), code="ground")
+    for other in SubjectRequest.objects.waiting().filter(subject=row.subject_id).exclude(pk=row.pk).order_by("pk"):
+        other.state, other.joined_to = State.JOINED, row  # one letter answers both
+        other.save()
+        note(other, Step.JOINED, now=now, by=by, reason=row.number)
     row.certificate = demands.demand(
         row.subject,
         ground=details.ground,
-        reason=_("asked for by the person"),
+        reason=certifying.ASKED,
         by=by,
         now=now,
         is_remembered=details.is_remembered,
-        spared=[number for number in (row.contact_id, row.answer_id) if number],
+        answering=row,
     )
-    for other in SubjectRequest.objects.waiting().filter(subject=row.subject_id).exclude(pk=row.pk).order_by("pk"):
-        other.state, other.joined_to = State.JOINED, row  # nothing is left to answer it with
-        other.save()
-        note(other, Step.JOINED, now=now, by=by, reason=row.number)

@@ -1,7 +1,12 @@
 """The last day of a request's term, and why it is that one.
 
+Dangerous because whoever may move a last day may hide that it was missed. The rules:
+
 - Term and unit are those in force when the request was received; counting begins the day after, on local dates.
-- While identity is in doubt the clock stands: the days after the day of the pause, up to the day it ends, do not count.
+- While identity is in doubt the clock stands: the days from that of the pause up to, and not with, the day it goes on
+  do not count. A pause that ends on the day it began changes nothing.
+- A term that was over before a pause stays over: the last day stays, while the clock is paused too.
+- Answered while the clock is paused, a request is judged by the pause as it is that day (`settle`).
 - The calendar changes: open requests are counted anew, and whoever looks sees that and why.
 - Staff are reminded once, on the working day before the earlier of both days: that of the calendar and that of somebody
   who knows no holidays.
@@ -10,8 +15,8 @@ Called by: registry.requests, the console (a moved day), registry.tasks (every h
 Sources: Law 94-V art. 8(7), 25(2)(8); Civil Code art. 173-175; Rules 395 p. 16.
 """
 
-from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -22,9 +27,10 @@ from registry import calendar
 from registry.models import Deadline, RequestStep, SubjectRequest
 from registry.models.texts import LANGUAGES
 from registry.requests.steps import Step, note
-from registry.working_days import Calendar, Due, explain
+from registry.working_days import Calendar, Due, Pause, explain, standing
 
 Kind = SubjectRequest.Kind
+Span = tuple[date, date | None]
 DEADLINES = {
     Kind.ACCESS: "access_info",
     Kind.RECTIFICATION: "correction",
@@ -37,40 +43,54 @@ DEADLINES = {
 }
 
 
-def start(request: SubjectRequest) -> None:
+def start(request: SubjectRequest, now: datetime) -> None:
     """Sets the term of this request's kind, as it is in force now. Not saved."""
     request.deadline = Deadline.objects.get(code=DEADLINES[Kind(request.kind)])
     request.length, request.unit = request.deadline.length, request.deadline.unit
-    count(request, calendar.current())
+    count(request, calendar.current(), now)
 
 
-def count(request: SubjectRequest, days: Calendar) -> None:
-    """Sets the last day, the day to warn on and the explanation by language; none while the clock is paused.
+def count(request: SubjectRequest, days: Calendar, now: datetime) -> None:
+    """Sets the last day, the day to warn on and the explanation by language.
 
-    Of another last day staff are reminded anew. Not saved.
+    While the clock is paused there is no day to warn on, and a last day only if it was over before the pause. `now`:
+    the clock stops, or goes on, today if that is not noted yet. Of another last day staff are reminded anew. Not saved.
     """
-    if request.state == SubjectRequest.State.PAUSED:
+    is_paused = request.state == SubjectRequest.State.PAUSED
+    pauses, began = _pauses(request)
+    today = timezone.localdate(now)
+    if is_paused:
+        began = began or today
+    elif began is not None:
+        pauses, began = [*pauses, (began, today)], None
+    due = _due(request, days, pauses)
+    if began is not None and due.day >= began:
         request.due_on = request.alarm_on = None
         request.explanation = {language: _told_paused(language) for language in LANGUAGES}
         return
-    pauses = list(_pauses(request))
-    due = _due(request, days, pauses)
     if request.due_on != due.day:
         request.reminded_at = None
-    request.due_on, request.alarm_on = due.day, due.alarm
-    request.explanation = {language: _told(request, days, pauses, language) for language in LANGUAGES}
+    request.due_on, request.alarm_on = due.day, None if is_paused else due.alarm
+    spans: list[Span] = [*pauses, *([(began, None)] if began else [])]
+    request.explanation = {language: _told(request, days, pauses, spans, language) for language in LANGUAGES}
 
 
-def _due(request: SubjectRequest, days: Calendar, pauses: Iterable[tuple[date, date]]) -> Due:
-    paused = {start + timedelta(days=one) for start, end in pauses for one in range(1, (end - start).days + 1)}
+def settle(request: SubjectRequest, now: datetime) -> None:
+    """Of one that is answered at `now`, its state set already: the day by which the answer is judged. Not saved."""
+    if request.due_on is None:
+        count(request, calendar.current(), now)
+
+
+def _due(request: SubjectRequest, days: Calendar, pauses: Iterable[Pause]) -> Due:
     counted = days.due if request.unit == Deadline.Unit.WORKING_DAYS else days.due_in_days
-    return counted(timezone.localdate(request.received_at), request.length + request.extra_days, paused)
+    return counted(timezone.localdate(request.received_at), request.length + request.extra_days, standing(pauses))
 
 
-def _pauses(request: SubjectRequest) -> Iterator[tuple[date, date]]:
-    """The local dates on which the clock was stopped and went on."""
+def _pauses(request: SubjectRequest) -> tuple[list[Pause], date | None]:
+    """The local dates on which the clock was stopped and went on; and that of a pause which has no end yet."""
     if request.pk is None:
-        return
+        return [], None
+    ended: list[Pause] = []
     began: date | None = None
     turns = RequestStep.objects.filter(request=request, step__in=[Step.DOUBTED, Step.RESUMED]).order_by("pk")
     for turn in turns:
@@ -78,20 +98,33 @@ def _pauses(request: SubjectRequest) -> Iterator[tuple[date, date]]:
         if turn.step == Step.DOUBTED:
             began = day
         elif began is not None:
-            yield began, day
+            ended.append((began, day))
             began = None
+    return ended, began
 
 
-def _told(request: SubjectRequest, days: Calendar, pauses: list[tuple[date, date]], language: str) -> str:
+def _told(request: SubjectRequest, days: Calendar, pauses: list[Pause], spans: list[Span], language: str) -> str:
+    """`spans`: the pauses, and the one that has no end yet."""
     with override(language):
-        parts = [_counted(request, _due(request, days, pauses))]
-        parts += [
-            _("paused from %(first)s to %(last)s") % {"first": f"{first:%d.%m.%Y}", "last": f"{last:%d.%m.%Y}"}
-            for first, last in pauses
-        ]
+        due = _due(request, days, pauses)  # with the days off as this language names them
+        parts = [_counted(request, due), *(told for span in spans if (told := _told_pause(*span, due.day)))]
         if request.extra_days:
             parts.append(_("extended by %(days)d days") % {"days": request.extra_days})
         return "; ".join(parts)
+
+
+def _told_pause(began: date, ended: date | None, last_day: date) -> str:
+    """Which days did not count; of a pause after the last day that it changes nothing; of one without a day nothing."""
+    first = f"{began:%d.%m.%Y}"
+    if ended is None or began > last_day:
+        return _("paused on %(day)s, after the last day, which stays") % {"day": first}
+    days = sorted(standing([(began, ended)]))
+    if not days:
+        return ""
+    if len(days) == 1:
+        return _("%(day)s does not count: the clock was paused") % {"day": first}
+    spans = {"first": first, "last": f"{days[-1]:%d.%m.%Y}"}
+    return _("%(first)s to %(last)s do not count: the clock was paused") % spans
 
 
 def _counted(request: SubjectRequest, due: Due) -> str:
@@ -126,7 +159,7 @@ def _recount(pk: int, days: Calendar, now: datetime) -> bool:
     if request.state not in SubjectRequest.WAITING:
         return False
     before = request.due_on, request.alarm_on, request.explanation
-    count(request, days)
+    count(request, days, now)
     if before == (request.due_on, request.alarm_on, request.explanation):
         return False
     request.save(update_fields=["due_on", "alarm_on", "explanation", "reminded_at"])

@@ -2,7 +2,8 @@
 
 In time is what was answered, or refused, by the last local day of its term; what was joined, closed or never confirmed
 was not answered. Late is what was answered after it, and what waits for the staff beyond it: what came by the page and
-was not confirmed by the link yet waits for its person, and a paused clock runs out for nobody.
+was not confirmed by the link yet waits for its person. A paused clock runs out for nobody; of a paused request there is
+a last day only if that was over before the pause, and it stays late.
 
 Called by: registry.figures, registry.reports, registry.findings, registry.requests.reminding.
 Sources: Law 94-V art. 24-25; policy clauses 19, 28.
@@ -22,9 +23,11 @@ from registry.models import SubjectRequest
 
 State, Kind = SubjectRequest.State, SubjectRequest.Kind
 WAITS_FOR_STAFF = Q(state=State.OPEN) | Q(state=State.UNVERIFIED) & ~Q(channel=SubjectRequest.Channel.PAGE)
+HAS_A_TERM = WAITS_FOR_STAFF | Q(state=State.PAUSED, due_on__isnull=False)
+CLOCK_STANDS = Q(state=State.PAUSED, due_on=None)
 _ANSWERED_ON = TruncDate("answered_at", tzinfo=ZoneInfo(settings.TIME_ZONE))
 ANSWERED_LATE = Q(due_on__lt=_ANSWERED_ON)
-ANSWERED_IN_TIME = Q(due_on=None) | Q(due_on__gte=_ANSWERED_ON)
+ANSWERED_IN_TIME = Q(due_on__gte=_ANSWERED_ON)
 
 
 @dataclass(frozen=True)
@@ -89,5 +92,5 @@ def _open(at: datetime) -> Q:
 
 
 def _late(begins_at: datetime, ends_at: datetime) -> Q:
-    waited = (WAITS_FOR_STAFF | Q(answered_at__gte=ends_at)) & Q(due_on__lt=timezone.localdate(ends_at))
+    waited = (HAS_A_TERM | Q(answered_at__gte=ends_at)) & Q(due_on__lt=timezone.localdate(ends_at))
     return waited | ANSWERED_LATE & Q(answered_at__gte=begins_at, answered_at__lt=ends_at)

@@ -73,7 +73,7 @@ def receive(
         scan_id=_keep_scan(person, scan, now, by) if scan else None,
         entered_by=by,
     )
-    clock.start(request)
+    clock.start(request, now)
     request.save(force_insert=True)
     note(request, Step.RECEIVED, now=now, by=by)
     return request

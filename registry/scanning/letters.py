@@ -43,10 +43,10 @@ def _holds(path: Path, needles: Needles) -> bool:
         raw = path.read_bytes()
     except FileNotFoundError:  # renamed or removed meanwhile
         return False
-    return any(needles.search(text) for text in (path.name, *_texts(raw)))
+    return any(needles.search(text) for text in (path.name, *texts(raw)))
 
 
-def _texts(raw: bytes) -> Iterator[str]:
+def texts(raw: bytes) -> Iterator[str]:
     """All of a letter, and only decoded: in base64 an address is also found inside a longer one of somebody else."""
     message = BytesParser(policy=compat32).parsebytes(raw)
     for part in message.walk():

@@ -3,6 +3,18 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+place_names: dict[str, str | Promise] = {
+    "broker": _("messages of the broker"),
+    "sessions": _("sessions"),
+    "files: mail": _("letters kept as files"),
+    "files: sms": _("messages to phones kept as files"),
+    "files: log": _("logs"),
+    "files: home": _("other files of the registry"),
+}
+
 
 @dataclass
 class Scan:

@@ -19,7 +19,8 @@ Sources: policy clauses 8, 13-17, 23; Law 94-V art. 15, 16.
 from registry.transfers.asking import approve, ask, cancel, preview, refuse
 from registry.transfers.building import build_waiting
 from registry.transfers.ending import destroy_over
-from registry.transfers.gate import Asked, Counts, covered_by
+from registry.transfers.gate import Counts, covered_by
+from registry.transfers.refusing import Asked
 from registry.transfers.taking import Taken, take
 
 __all__ = [

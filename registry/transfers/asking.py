@@ -4,12 +4,14 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from registry.models import AccessSettings, StaffMember, Transfer
 from registry.normalise import check_given
-from registry.transfers import gate, rows
-from registry.transfers.gate import Asked, Counts
+from registry.transfers import formats, gate, refusing, rows
+from registry.transfers.gate import Counts
+from registry.transfers.refusing import Asked
 from registry.transfers.rows import Operation, State
 
 
@@ -21,7 +23,7 @@ def preview(asked: Asked, *, by: StaffMember, now: datetime) -> Counts:
 
 def _check(asked: Asked, by: StaffMember, now: datetime) -> None:
     rows.check(by.has_perm(rows.ASK), by, asked.recipient, now)
-    if told := gate.refusals(asked, now):
+    if told := refusing.refusals(asked, now):
         rows.record_refused(by, asked.recipient, now, f"transfer, ground {asked.ground}")
         raise ValidationError([str(one) for one in told])
 
@@ -29,7 +31,8 @@ def _check(asked: Asked, by: StaffMember, now: datetime) -> None:
 def ask(asked: Asked, *, file_format: Transfer.Format, reason: str, by: StaffMember, now: datetime) -> Transfer:
     """Freezes who goes; the file is built, or waits for a second person where many would go.
 
-    PermissionDenied; ValidationError (it cannot be at all, no reason, nobody may go): nothing is written.
+    PermissionDenied; ValidationError (it cannot be at all, no reason, nobody may go, too many for the format): nothing
+    is written.
     """
     _check(asked, by, now)
     check_given(reason)
@@ -45,6 +48,7 @@ def ask(asked: Asked, *, file_format: Transfer.Format, reason: str, by: StaffMem
             requested_on=asked.requested_on,
             article=asked.article.strip(),
             incident=asked.incident,
+            with_links=asked.with_links,
             reason=reason.strip(),
             format=file_format,
             state=State.WAITING,
@@ -55,11 +59,19 @@ def ask(asked: Asked, *, file_format: Transfer.Format, reason: str, by: StaffMem
         counts = gate.freeze(transfer, asked, now)
         if not counts.people:
             raise ValidationError(_("Nobody may go to this recipient now."), code="nobody")
+        _check_room(transfer, counts.people)
         transfer.people, transfer.left_out = counts.people, counts.left_out
         transfer.state = State.WAITING if needs_a_second(counts.people) else State.BUILDING
         transfer.save(update_fields=["people", "left_out", "state"])
         rows.note(Operation.APPROVE, transfer, by, now, transfer.reason)
     return transfer
+
+
+def _check_room(transfer: Transfer, people: int) -> None:
+    most = formats.most_people(transfer)
+    if most is not None and people > most:
+        told = _("A workbook has room for so many people: %(most)s. Ask for CSV or JSON.")
+        raise ValidationError(told % {"most": number_format(most, force_grouping=True)}, code="room")
 
 
 def needs_a_second(people: int) -> bool:

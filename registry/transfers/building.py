@@ -1,36 +1,43 @@
 """Opening the values of a transfer and writing them sealed, portion by portion, anew after any interruption.
 
-Dangerous because a million values are open in this process, one portion at a time. They go into the sealed file and
-nowhere else: a list of JSON a portion, in it a list a person (place, reference, language, values by category). What
-format the recipient gets is decided when the file is handed over, so one file serves all, and whoever lost the ground
-meanwhile can be left out.
+Dangerous because a million values are opened in this process, one portion at a time. The rules:
+
+- They go into the sealed file and nowhere else: a part a portion, in it each person as the format writes them
+  (`formats.people`, `packing`), so that whoever loses the ground meanwhile can be left out.
+- A value that does not open stays behind with its person, and the line says so (`damaged`). Nothing of the value is
+  said anywhere. More than one in a thousand are no accident: then the transfer fails.
+- What is written counts only while the key is the one this file was begun with: an erasure takes it.
 
 Called by: registry.tasks (every minute and when woken).
 """
 
-import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable
+from contextlib import closing
 from datetime import datetime, timedelta
 from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import psycopg
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
 from registry import sealed_files, sealing
 from registry.auditing import NotRecorded
 from registry.keyring import keyring
-from registry.models import AccessSettings, DataCategory, Transfer
-from registry.sealing import MasterKeys
-from registry.transfers import rows
-from registry.transfers.rows import State
+from registry.models import AccessSettings, DataCategory, Transfer, TransferLine
+from registry.sealing import Opener, SealError
+from registry.transfers import formats, mailing, packing, rows
+from registry.transfers.formats import Column, Line
+from registry.transfers.gate import DAMAGED
+from registry.transfers.rows import Operation, State
 
 logger = logging.getLogger(__name__)
-as_json = json.JSONEncoder(ensure_ascii=False).encode
-PORTION = 2000  # people: one part of the sealed file
+FIRST_COLUMN = 2  # behind reference and language
+PORTION = 2000  # people: one part of the sealed file, and what is open at a time
+STRETCH = 2 * PORTION  # people read by one statement; of more the database would read all the people for each
+ROWS = 1000  # taken from it at a time
+BEARABLE = 1000  # one person in so many may stay behind because a value is damaged
 Clock = Callable[[], datetime]
 VALUES = """
     SELECT line.place, line.subject_id, subject.reference, subject.language, datum.category_id, datum.id, datum.sealed,
@@ -49,6 +56,10 @@ class Stopped(Exception):
     """This file is not wanted any more: the transfer was cancelled, or somebody of it was erased and it begins anew."""
 
 
+class TooManyDamaged(Exception):
+    """So many values do not open that it can't be left at that."""
+
+
 def build_waiting(*, clock: Clock) -> int:
     """Builds one file after the other; how many are ready. The caller sees to it that nobody else does at the time."""
     ready = 0
@@ -64,11 +75,11 @@ def build(transfer: Transfer, *, clock: Clock) -> bool:
     A database that fails is raised: the transfer stays as asked, and the next run begins anew, with the same lines.
     """
     try:
-        key, transfer.wrapped = sealed_files.new_key(rows.KIND, transfer.pk)
+        key, transfer.wrapped = rows.FILES.new_key(transfer)
         if not _row(transfer).update(wrapped=transfer.wrapped, written=0):
             raise Stopped
         with sealed_files.writing(rows.path_of(transfer), key, transfer.pk) as add:
-            _write(transfer, add)
+            _write(transfer, add, clock)
         life = timedelta(hours=AccessSettings.objects.get().export_hours)
         _note(transfer, state=State.READY, built_at=clock(), expires_at=clock() + life)
     except Stopped:
@@ -83,43 +94,76 @@ def build(transfer: Transfer, *, clock: Clock) -> bool:
     return True
 
 
-def _write(transfer: Transfer, add: Callable[[bytes], None]) -> None:
-    categories = columns(transfer)
-    places, masters = {category.pk: place for place, category in enumerate(categories)}, keyring().masters
-    values = {"transfer": transfer.pk, "categories": list(places)}
-    for after in range(0, transfer.people, PORTION):
-        found = _portion(values | {"after": after, "last": after + PORTION})
-        lines = [_line(list(one), places, masters) for _place, one in groupby(found, itemgetter(0))]
-        add(as_json(lines).encode())
-        _note(transfer, written=min(after + PORTION, transfer.people))
+def _write(transfer: Transfer, add: Callable[[bytes], None], clock: Clock) -> None:
+    named, opened = columns(transfer), sealing.opener(keyring().masters)
+    links = mailing.cells_of(transfer)
+    slots = {category.pk: slot for slot, category in enumerate(_categories(transfer), FIRST_COLUMN)}
+    values = {"transfer": transfer.pk, "categories": list(slots)}
+    for after in range(0, transfer.people, STRETCH):
+        damaged: dict[int, int] = {}
+        with closing(_rows(values | {"after": after, "last": after + STRETCH})) as found:
+            for _number, some in groupby(found, lambda row: (row[0] - 1) // PORTION):
+                people, closed = _lines(some, slots, opened, links)
+                add(packing.pack(people, formats.people(transfer.format, named, people.values())))
+                damaged |= closed
+        if damaged:
+            _leave_out(transfer, damaged, clock())
+        _note(transfer, written=min(after + STRETCH, transfer.people))
 
 
-def columns(transfer: Transfer) -> list[DataCategory]:
-    """The categories of the transfer, in the order of the file."""
+def columns(transfer: Transfer) -> list[Column]:
+    """The columns of the file behind reference and language."""
+    links = mailing.TITLES.items() if transfer.with_links else ()
+    return [*(Column(one.code, one) for one in _categories(transfer)), *(Column(*link) for link in links)]
+
+
+def _categories(transfer: Transfer) -> list[DataCategory]:
     return list(DataCategory.objects.filter(code__in=transfer.categories).order_by("pk"))
 
 
-def _portion(values: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
-    """Binary: a million sealed values are not turned into text and back."""
+def _rows(values: dict[str, Any]) -> Generator[tuple[Any, ...], None, None]:
+    """As they come, and binary: a million sealed values are not turned into text and back."""
     connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor:
-        return cursor.execute(VALUES, values, binary=True).fetchall()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield from cursor.stream(VALUES, values, binary=True, size=ROWS)
 
 
-def _line(data: list[tuple[Any, ...]], places: dict[int, int], masters: MasterKeys) -> list[Any]:
-    place, subject_id, reference, language = data[0][:4]
-    cells: list[list[str]] = [[] for _one in places]
-    for *_same, category_id, datum_id, sealed, wrapped in data:
-        key = sealing.unwrap(masters, wrapped, sealing.key_binding(datum_id))
-        value = sealing.unseal(key, sealed, sealing.datum_binding(category_id, subject_id, datum_id))
-        cells[places[category_id]].append(value)
-    return [place, reference, language, *cells]
+def _lines(
+    found: Iterable[tuple[Any, ...]], slots: dict[int, int], opened: Opener, links: Callable[[int], list[list[str]]]
+) -> tuple[dict[int, Line], dict[int, int]]:
+    """The people by place, and by place the numbers of those one of whose values does not open."""
+    people: dict[int, Line] = {}
+    damaged: dict[int, int] = {}
+    for place, subject_id, reference, language, category_id, datum_id, sealed, wrapped in found:
+        line = people.get(place)
+        if line is None:
+            line = people[place] = [reference, language, *([] for _slot in slots), *links(subject_id)]
+        try:
+            line[slots[category_id]].append(opened(category_id, subject_id, datum_id, sealed, wrapped))
+        except SealError:
+            damaged[place] = subject_id
+    for place in damaged:
+        del people[place]
+    return people, damaged
 
 
-def lines_of(parts: Iterator[bytes]) -> Iterator[list[Any]]:
-    """What `build` wrote: place, reference, language, values by category."""
-    for part in parts:
-        yield from json.loads(part or b"[]")  # the last part is empty
+def _leave_out(transfer: Transfer, damaged: dict[int, int], now: datetime) -> None:
+    """Notes who stays because a value does not open, and counts them on the transfer. TooManyDamaged."""
+    with transaction.atomic():
+        lines = TransferLine.objects.filter(transfer=transfer)
+        lines.filter(place__in=damaged, dropped="").update(dropped=DAMAGED)
+        count = lines.filter(dropped=DAMAGED).count()
+        _note(transfer, left_out=transfer.left_out | {DAMAGED: count})
+        is_bearable = count < transfer.people and count <= max(1, transfer.people // BEARABLE)
+        if is_bearable:
+            _record(transfer, damaged.values(), now)
+    if not is_bearable:
+        raise TooManyDamaged
+
+
+def _record(transfer: Transfer, people: Collection[int], now: datetime) -> None:
+    for subject_id in people:
+        rows.note(Operation.CHANGE, transfer, None, now, DAMAGED, subject_id=subject_id)
 
 
 def _note(transfer: Transfer, **values: object) -> None:

@@ -10,16 +10,10 @@ from registry.transfers.rows import Operation, State
 
 
 def destroy_over(now: datetime) -> int:
-    """Destroys key and file of what was not fetched in time, and every file without a ready transfer; how many.
-
-    Nothing is being built at the time: the same job does both, and runs once.
-    """
+    """Destroys key and file of what was not fetched in time, and every file without a ready transfer; how many."""
     over = Transfer.objects.filter(state=State.READY, expires_at__lte=now).order_by("pk")
     gone = sum(_destroy(transfer, now) for transfer in over)
-    kept = {rows.path_of(transfer) for transfer in Transfer.objects.filter(state=State.READY).only("number")}
-    for path in rows.folder().glob("*"):
-        if path not in kept:
-            path.unlink(missing_ok=True)
+    rows.FILES.sweep(Transfer.objects.filter(state=State.READY).only("number"))
     return gone
 
 

@@ -1,4 +1,7 @@
-"""The file a recipient gets: CSV, XLSX or JSON, written while it is read, the same bytes for the same lines.
+"""The file a recipient gets: CSV, XLSX or JSON, the same bytes for the same people.
+
+People are written when the file is built (`people`), each for themselves, so that somebody can still be left out; what
+stands around them is put there while the file is handed over (`document`).
 
 For people, so that a spreadsheet computes nothing: in CSV what it would compute begins with an apostrophe (OWASP: CSV
 injection), in XLSX every cell is a text cell and keeps its plus. For programs, JSON has the values as they are.
@@ -13,21 +16,22 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from io import RawIOBase, StringIO
-from itertools import islice
-from typing import Any
+from io import RawIOBase
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from registry.lists import COMPUTED, END, MARK, SEPARATOR
-from registry.models import DataCategory, Transfer
+from registry.models import Transfer
 
-Lines = Iterable[list[Any]]
+Line = list[Any]  # reference, language, a list of values for each column
 Cells = list[str]
 CHUNK = 64 * 1024  # bytes
-TOGETHER = 500  # lines: turned into bytes by one call
+as_json = json.JSONEncoder(ensure_ascii=False).encode
+MOST_ROWS = 1_048_576  # of a sheet (ISO 29500-1, 18.3.1.73, and every program that reads one)
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -51,27 +55,51 @@ SPECIAL = re.compile("[&<>_\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 SHEET = f'{HEAD}<worksheet xmlns="{MAIN}"><sheetData>', "</sheetData></worksheet>"
 
 
-def document(transfer: Transfer, columns: list[DataCategory], lines: Lines) -> Iterator[bytes]:
-    """The bytes of the file, its words in the language of this call. `lines`: reference, language, a list of values for
-    each of `columns`."""
-    return WRITERS[transfer.format](transfer, columns, _heading(transfer, columns), lines)
+class Column(NamedTuple):
+    """What programs call it, and what people do, in their language."""
+
+    code: str
+    title: object
 
 
-def _csv(transfer: Transfer, columns: list[DataCategory], heading: list[Cells], lines: Lines) -> Iterator[bytes]:
-    yield MARK.encode() + _csv_lines(heading)
-    cells = _cells(lines)
-    while some := list(islice(cells, TOGETHER)):
-        yield _csv_lines(some)
+def people(file_format: str, columns: list[Column], lines: Iterable[Line]) -> list[bytes]:
+    """The bytes of each of these people, as `document` wants them."""
+    return PEOPLE[file_format](columns, lines)
 
 
-def _csv_lines(several: list[Cells]) -> bytes:
-    text = StringIO()
-    writer = csv.writer(text, delimiter=SEPARATOR, lineterminator=END)
+def document(transfer: Transfer, columns: list[Column], written: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes of the file, its words in the language of this call. `written`: what `people` made, any number of them
+    in one piece."""
+    return WRITERS[transfer.format](transfer, _heading(transfer, columns), written)
+
+
+def most_people(transfer: Transfer) -> int | None:
+    """How many people a file of its format holds; None: any number."""
+    return MOST_ROWS - len(_heading(transfer, [])) if transfer.format == Transfer.Format.XLSX else None
+
+
+def _csv_people(columns: list[Column], lines: Iterable[Line]) -> list[bytes]:
+    return _csv_lines(_cells(lines))
+
+
+def _csv_lines(several: Iterable[Cells]) -> list[bytes]:
+    found: list[str] = []
+    writer = csv.writer(SimpleNamespace(write=found.append), delimiter=SEPARATOR, lineterminator=END)
     writer.writerows([["'" + cell if cell.startswith(COMPUTED) else cell for cell in cells] for cells in several])
-    return text.getvalue().encode()
+    return [line.encode() for line in found]
 
 
-def _json(transfer: Transfer, columns: list[DataCategory], heading: list[Cells], lines: Lines) -> Iterator[bytes]:
+def _csv(transfer: Transfer, heading: list[Cells], written: Iterable[bytes]) -> Iterator[bytes]:
+    yield MARK.encode() + b"".join(_csv_lines(heading))
+    yield from written
+
+
+def _json_people(columns: list[Column], lines: Iterable[Line]) -> list[bytes]:
+    names = ["reference", "language", *(column.code for column in columns)]
+    return [(",\n" + as_json(dict(zip(names, line, strict=True)))).encode() for line in lines]
+
+
+def _json(transfer: Transfer, heading: list[Cells], written: Iterable[bytes]) -> Iterator[bytes]:
     head = {
         "transfer": transfer.number,
         "recipient": transfer.recipient.code,
@@ -79,14 +107,11 @@ def _json(transfer: Transfer, columns: list[DataCategory], heading: list[Cells],
         "purpose": transfer.purpose and transfer.purpose.code,
         "asked_at": transfer.requested_at.isoformat(),
     }
-    as_json = json.JSONEncoder(ensure_ascii=False).encode
-    names = ["reference", "language", *(column.code for column in columns)]
-    people = (as_json(dict(zip(names, one, strict=True))) for one in lines)
     yield as_json(head)[:-1].encode() + b', "people": ['
-    between = "\n"
-    while some := list(islice(people, TOGETHER)):
-        yield (between + ",\n".join(some)).encode()
-        between = ",\n"
+    comma = 1  # byte: before the first there is none
+    for piece in written:
+        yield piece[comma:]
+        comma = 0 if piece else comma
     yield b"\n]}\n"
 
 
@@ -110,16 +135,20 @@ class _Sink(RawIOBase):
         return content
 
 
-def _xlsx(transfer: Transfer, columns: list[DataCategory], heading: list[Cells], lines: Lines) -> Iterator[bytes]:
-    sink, cells = _Sink(), _cells(lines)
+def _xlsx_people(columns: list[Column], lines: Iterable[Line]) -> list[bytes]:
+    return [_row(cells) for cells in _cells(lines)]
+
+
+def _xlsx(transfer: Transfer, heading: list[Cells], written: Iterable[bytes]) -> Iterator[bytes]:
+    sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in FIXED.items():
             archive.writestr(_entry(name, transfer.requested_at), content)
         entry = _entry("xl/worksheets/sheet1.xml", transfer.requested_at)
         with archive.open(entry, "w", force_zip64=True) as sheet:
-            sheet.write(SHEET[0].encode() + _rows(heading))
-            while some := list(islice(cells, TOGETHER)):
-                sheet.write(_rows(some))
+            sheet.write(SHEET[0].encode() + b"".join(map(_row, heading)))
+            for piece in written:
+                sheet.write(piece)
                 if sink.size > CHUNK:
                     yield sink.drained()
             sheet.write(SHEET[1].encode())
@@ -133,8 +162,8 @@ def _entry(name: str, moment: datetime) -> zipfile.ZipInfo:
     return entry
 
 
-def _rows(several: list[Cells]) -> bytes:
-    return "".join(f"<row>{''.join(map(_cell, cells))}</row>" for cells in several).encode()
+def _row(cells: Cells) -> bytes:
+    return f"<row>{''.join(map(_cell, cells))}</row>".encode()
 
 
 def _cell(text: str) -> str:
@@ -144,12 +173,12 @@ def _cell(text: str) -> str:
     return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
 
 
-def _cells(lines: Lines) -> Iterator[Cells]:
+def _cells(lines: Iterable[Line]) -> Iterator[Cells]:
     for reference, language, *values in lines:
         yield [reference, language, *map(", ".join, values)]
 
 
-def _heading(transfer: Transfer, columns: list[DataCategory]) -> list[Cells]:
+def _heading(transfer: Transfer, columns: list[Column]) -> list[Cells]:
     """What this file is, and the names of the columns."""
     facts = [
         [_("Transfer"), transfer.number],
@@ -159,10 +188,15 @@ def _heading(transfer: Transfer, columns: list[DataCategory]) -> list[Cells]:
         [_("What it is for"), transfer.reason],
         [_("Asked for at"), f"{timezone.localtime(transfer.requested_at):%d.%m.%Y %H:%M}"],
     ]
-    return [*facts, [], [_("Reference"), _("Language"), *(str(column) for column in columns)]]
+    return [*facts, [], [_("Reference"), _("Language"), *(str(column.title) for column in columns)]]
 
 
-WRITERS: dict[str, Callable[[Transfer, list[DataCategory], list[Cells], Lines], Iterator[bytes]]] = {
+PEOPLE: dict[str, Callable[[list[Column], Iterable[Line]], list[bytes]]] = {
+    Transfer.Format.CSV: _csv_people,
+    Transfer.Format.XLSX: _xlsx_people,
+    Transfer.Format.JSON: _json_people,
+}
+WRITERS: dict[str, Callable[[Transfer, list[Cells], Iterable[bytes]], Iterator[bytes]]] = {
     Transfer.Format.CSV: _csv,
     Transfer.Format.XLSX: _xlsx,
     Transfer.Format.JSON: _json,

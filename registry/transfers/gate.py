@@ -2,13 +2,13 @@
 
 Dangerous because what it lets through is out of reach for ever. The rules:
 
-- First the transfer itself is looked at (`refusals`): a recipient past its contract, a category it may not have, a
-  state body without number, date and article, an incident that is not named, identified data for statistics. Nobody is
-  counted then, and the attempt is recorded.
+- First the transfer itself is looked at (`refusing`): what cannot be at all. Nobody is counted then, and the attempt is
+  recorded.
 - Then every person with a processing of the purpose gets the first reason that keeps them, or none. On ground a only a
   consent that covers third parties, names this recipient and, where the country is not known to protect personal data,
-  covers sending abroad lets a person go. On b and c the law stands for the consent; a blocked person, a lapsed
-  processing and an open request to stop keep a person on every ground.
+  covers sending abroad lets a person go. On o nothing leaves the operator, and neither is asked. On b and c the law
+  stands for the consent, on c not for the one to sending abroad (docs/decisions/0027-cross-border-by-law.md). A blocked
+  person, a lapsed processing and an open request to stop keep a person on every ground.
 - `freeze` writes the lines in the statement that decides. Building and handing over ask again (`drop_lost`).
 - What a consent named is known to the package `consent` only: it tells the gate how to ask (`covered_by`).
 
@@ -18,17 +18,17 @@ Called by: registry.transfers. Sources: policy clauses 15, 16, 23; Law 94-V art.
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from django.db import connection
-from django.utils import timezone
+from django.db import connection, transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from registry.models import DataCategory, Incident, ProcessingPurpose, Recipient, SubjectRequest, Transfer
+from registry.models import DataCategory, SubjectRequest, Transfer
+from registry.transfers.refusing import Asked, Ground
 
-Ground = Transfer.Ground
+DAMAGED = "damaged"  # found out when the file is built
 REASONS: dict[str, Promise] = {
     "ended": _("consent withdrawn or processing ended"),
     "lapsed": _("term is over"),
@@ -40,6 +40,7 @@ REASONS: dict[str, Promise] = {
     "cross_border": _("no consent to sending abroad"),
     "not_named": _("the consent does not name this recipient"),
     "no_value": _("no value of these categories"),
+    DAMAGED: _("value cannot be opened"),
 }
 STOPPING = [
     SubjectRequest.Kind.BLOCKING,
@@ -59,7 +60,7 @@ PEOPLE = """
             WHEN subject.status <> 'active' THEN 'unconfirmed'
             WHEN stopping.subject_id IS NOT NULL THEN 'asked_to_stop'
             WHEN %(by_consent)s AND NOT processing.third_parties THEN 'third_parties'
-            WHEN %(by_consent)s AND %(abroad)s AND NOT processing.cross_border THEN 'cross_border'
+            WHEN %(abroad)s AND NOT processing.cross_border THEN 'cross_border'
             WHEN %(by_consent)s AND covered.record_id IS NULL THEN 'not_named'
             WHEN NOT EXISTS (
                 SELECT FROM registry_personaldatum datum
@@ -95,6 +96,9 @@ DROP = """
     WHERE line.id = lost.id AND lost.transfer_id = %(transfer)s AND lost.dropped = '' AND line.dropped = ''
         AND (people.subject_id IS NULL OR people.reason IS NOT NULL)
 """
+# Until the transaction ends: a million people take their time and are sorted in memory, and to remember whose consent
+# was looked up is of no use where each is asked for once.
+MANY = "SET LOCAL statement_timeout = '10min'; SET LOCAL work_mem = '64MB'; SET LOCAL enable_memoize = off"
 NOBODYS = "SELECT NULL::bigint AS record_id WHERE false"
 _covered: list[str] = [NOBODYS]
 
@@ -106,21 +110,6 @@ def covered_by(statement: str) -> None:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One transfer as it is asked for. `references`: only these people (None: everybody of the purpose)."""
-
-    recipient: Recipient
-    ground: Ground
-    purpose: ProcessingPurpose | None
-    categories: tuple[DataCategory, ...] = ()
-    references: tuple[str, ...] | None = None
-    request_number: str = ""
-    requested_on: date | None = None
-    article: str = ""
-    incident: Incident | None = None
-
-
-@dataclass(frozen=True)
 class Counts:
     """How many may go, and how many stay for which reason (codes of REASONS)."""
 
@@ -128,67 +117,19 @@ class Counts:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-def refusals(asked: Asked, now: datetime) -> list[Promise]:
-    """Why this transfer cannot be at all, whoever is in it; empty if it can."""
-    found = {
-        _("The contract of this recipient is not in force."): not asked.recipient.has_contract(timezone.localdate(now)),
-        _("Choose the purpose and the data."): not (asked.purpose and asked.categories),
-        _("This recipient may not be given these data."): not _may_have(asked),
-        _("The purpose does not need these data."): not _is_needed(asked),
-        _("The purpose is closed."): not _is_open(asked, now),
-        _("A state body names number and date of its request and the article it rests on."): _lacks_request(asked),
-        _("Only a state body can ask by law."): asked.ground == Ground.STATE_BODY and not _is_state_body(asked),
-        _("Name the incident."): asked.ground == Ground.PROTECTION and asked.incident is None,
-        _("Consent to third parties is not asked for this purpose."): _asks_no_consent(asked),
-        _("For statistics nobody's data can be chosen: take the counts."): asked.ground == Ground.STATISTICS,
-    }
-    return [told for told, is_so in found.items() if is_so]
-
-
-def _may_have(asked: Asked) -> bool:
-    """A state body has what its article gives it; others what their contract names."""
-    if _is_state_body(asked):
-        return True
-    allowed = set(asked.recipient.categories.values_list("pk", flat=True))
-    return {category.pk for category in asked.categories} <= allowed
-
-
-def _is_needed(asked: Asked) -> bool:
-    if asked.purpose is None:
-        return True  # said already
-    contacts = asked.purpose.categories.filter(kind__in=DataCategory.CONTACTS)
-    return {category.pk for category in asked.categories} <= set(contacts.values_list("pk", flat=True))
-
-
-def _is_open(asked: Asked, now: datetime) -> bool:
-    return asked.purpose is None or ProcessingPurpose.objects.open(now).filter(pk=asked.purpose.pk).exists()
-
-
-def _is_state_body(asked: Asked) -> bool:
-    return asked.recipient.kind == Recipient.Kind.STATE_BODY
-
-
-def _lacks_request(asked: Asked) -> bool:
-    has_all = bool(asked.request_number.strip() and asked.requested_on and asked.article.strip())
-    return asked.ground == Ground.STATE_BODY and not has_all
-
-
-def _asks_no_consent(asked: Asked) -> bool:
-    """A partner is given what people agreed to: the purpose asks for it and names this recipient."""
-    if asked.ground != Ground.PARTNER or asked.purpose is None:
-        return False
-    named = asked.purpose.recipients.filter(pk=asked.recipient.pk).exists()
-    return asked.purpose.third_parties != ProcessingPurpose.Disclosure.ASKED or not named
-
-
 def count(asked: Asked, now: datetime) -> Counts:
     """Who may go and who stays. Nothing is written and nothing opened. One query."""
-    return _counts(_run(COUNT, _values(asked, now)))
+    return _counts(_run_patiently(COUNT, _values(asked, now)))
 
 
 def freeze(transfer: Transfer, asked: Asked, now: datetime) -> Counts:
     """Writes the lines of this transfer; the same counts. One statement."""
-    return _counts(_run(FREEZE, _values(asked, now) | {"transfer": transfer.pk}))
+    return _counts(_run_patiently(FREEZE, _values(asked, now) | {"transfer": transfer.pk}))
+
+
+def ask_of_people(statement: str, asked: Asked, now: datetime, **also: Any) -> list[tuple[Any, ...]]:
+    """The rows of `statement`, which reads `{people}`: everybody of the purpose, with the reason that keeps them."""
+    return list(_run(statement, _values(asked, now) | also))
 
 
 def as_asked(transfer: Transfer) -> Asked:
@@ -202,12 +143,13 @@ def as_asked(transfer: Transfer) -> Asked:
         requested_on=transfer.requested_on,
         article=transfer.article,
         incident=transfer.incident,
+        with_links=transfer.with_links,
     )
 
 
 def drop_lost(transfer: Transfer, now: datetime) -> None:
     """Notes on the lines why somebody may not go any more. One statement; what is dropped stays dropped."""
-    _run(DROP, _values(as_asked(transfer), now) | {"transfer": transfer.pk}, has_rows=False)
+    _run_patiently(DROP, _values(as_asked(transfer), now) | {"transfer": transfer.pk}, has_rows=False)
 
 
 def _values(asked: Asked, now: datetime) -> dict[str, Any]:
@@ -217,12 +159,20 @@ def _values(asked: Asked, now: datetime) -> dict[str, Any]:
         "purpose": asked.purpose and asked.purpose.pk,
         "categories": [category.pk for category in asked.categories],
         "by_consent": by_consent,
-        "abroad": asked.recipient.needs_cross_border_tick,
+        "abroad": asked.recipient.needs_cross_border_tick and asked.ground != Ground.STATE_BODY,
         "recipient": asked.recipient.code,
         "country": asked.recipient.country_id,
         "references": None if asked.references is None else list(asked.references),
         "stopping": [str(kind) for kind in STOPPING],
     }
+
+
+def _run_patiently(statement: str, values: dict[str, Any], *, has_rows: bool = True) -> Collection[Any]:
+    """The same, where everybody of a purpose may be concerned."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(MANY)
+        return _run(statement, values, has_rows=has_rows)
 
 
 def _run(statement: str, values: dict[str, Any], *, has_rows: bool = True) -> Collection[tuple[str | None, int]]:

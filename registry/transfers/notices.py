@@ -41,11 +41,12 @@ OPEN = """
     SELECT DISTINCT ON (transfer.recipient_id, line.subject_id) transfer.recipient_id, line.subject_id,
         transfer.purpose_id, %(event)s, %(now)s, %(due_on)s
     FROM registry_transferline line JOIN registry_transfer transfer ON transfer.id = line.transfer_id
-    WHERE line.subject_id = ANY(%(subjects)s) AND line.dropped = '' AND transfer.state = 'taken'
+    WHERE line.subject_id = ANY(%(subjects)s) AND line.dropped = '' AND transfer.state IN ('taken', 'sending')
         AND (%(purposes)s::bigint[] IS NULL OR transfer.purpose_id = ANY(%(purposes)s))
     ORDER BY transfer.recipient_id, line.subject_id, transfer.id DESC
     ON CONFLICT DO NOTHING
 """
+GIVEN = "SELECT FROM registry_transferline WHERE subject_id = ANY(%s) LIMIT 1"
 HOLD = """
     SELECT id FROM registry_transfer transfer WHERE state IN ('building', 'ready') AND EXISTS (
         SELECT FROM registry_transferline line
@@ -69,15 +70,16 @@ def open_for(
 
     The people are locked by the caller. Where nothing was ever given this is one look at an index.
     """
-    given = TransferLine.objects.filter(subject__in=list(subject_ids))
-    if not given.exists():
-        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(GIVEN, [list(subject_ids)])
+        if not cursor.rowcount:
+            return 0
     values = {
         "subjects": list(subject_ids),
         "purposes": None if purposes is None else list(purposes),
         "event": event,
         "now": now,
-        "due_on": _due(timezone.localdate(now)),
+        "due_on": due_on(DEADLINE, timezone.localdate(now)),
     }
     with connection.cursor() as cursor:
         cursor.execute(HOLD, values)
@@ -90,8 +92,9 @@ def open_for(
         return cursor.rowcount
 
 
-def _due(day: date) -> date:
-    term = Deadline.objects.get(code=DEADLINE)
+def due_on(deadline: str, day: date) -> date:
+    """The last day of the term with this code that begins on `day`, by the working calendar of now."""
+    term = Deadline.objects.get(code=deadline)
     counted = calendar.current()
     due = counted.due if term.unit == Deadline.Unit.WORKING_DAYS else counted.due_in_days
     return due(day, term.length).day
@@ -163,7 +166,7 @@ def _in(
 def _numbers(recipient: Recipient, notices: list[RecipientNotice]) -> dict[int, list[str]]:
     """By person, the transfers this recipient was given them in. One query."""
     people = [notice.subject_id for notice in notices]
-    given = TransferLine.objects.filter(subject__in=people, dropped="", transfer__state="taken")
+    given = TransferLine.objects.filter(subject__in=people, dropped="", transfer__state__in=["taken", "sending"])
     given = given.filter(transfer__recipient=recipient).order_by("transfer")
     found: dict[int, list[str]] = {person: [] for person in people}
     for person, number in given.values_list("subject", "transfer__number"):

@@ -3,9 +3,10 @@
 Dangerous because two harmless tables can be subtracted from each other. So:
 
 - Only months that are over, in the local calendar: what happens today changes nothing that was given out.
-- A count below the smallest cell is hidden; the others are rounded down to a multiple of it. One person more or less is
-  then seen in no table, except where a multiple is reached, and there it says "at least so many".
-- There are no totals, so nothing hidden comes back by subtraction.
+- A count below the smallest cell is hidden: it has no row, like one of nobody, so that the first and the last person of
+  a cell are not seen to come and go. The others are rounded down to a multiple of it. One person more or less is then
+  seen in no table, except where a multiple is reached, and there it says "at least so many".
+- There are no totals, of rows or of columns, so nothing hidden comes back by subtraction.
 - People whose data were destroyed count on: rows without values, and the counts depersonalising kept (KeptCount).
 
 Called by: the console. Sources: Law 94-V art. 17; policy clauses 13c, 16d.
@@ -40,32 +41,33 @@ CELLS = """
         UNION ALL
         SELECT purpose_id, month, language, channel, people FROM registry_keptcount
     ) counted JOIN registry_processingpurpose purpose ON purpose.id = counted.purpose_id AND purpose.is_public
-    WHERE month < %(this)s GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    WHERE month < %(this)s GROUP BY 1, 2, 3, 4 HAVING sum(people) >= %(smallest)s ORDER BY 1, 2, 3, 4
 """
 
 
 class Cell(NamedTuple):
-    """`people`: "at least so many", a multiple of the smallest cell; None: hidden, fewer than it."""
+    """`people`: "at least so many", a multiple of the smallest cell."""
 
     purpose: str
     month: date
     language: str
     channel: str
-    people: int | None
+    people: int
 
 
 def table(now: datetime) -> list[Cell]:
-    """By purpose, month in which processing began, language and channel. Two queries."""
+    """By purpose, month in which processing began, language and channel. What is not there is fewer than the smallest
+    cell, or nobody. Two queries."""
     smallest = RetentionSettings.objects.get().smallest_cell
     this = timezone.localdate(now).replace(day=1)
     with connection.cursor() as cursor:
-        cursor.execute(CELLS, {"zone": settings.TIME_ZONE, "this": this})
+        cursor.execute(CELLS, {"zone": settings.TIME_ZONE, "this": this, "smallest": smallest})
         found = cursor.fetchall()
     return [Cell._make((*row[:4], coarse(row[4], smallest))) for row in found]
 
 
-def coarse(people: int, smallest: int) -> int | None:
-    return people // smallest * smallest or None
+def coarse(people: int, smallest: int) -> int:
+    return people // smallest * smallest
 
 
 class Handed(NamedTuple):
@@ -107,12 +109,8 @@ def _csv(cells: list[Cell]) -> bytes:
     text = StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator=END)
     writer.writerow(["purpose", "month", "language", "channel", "people_at_least"])
-    writer.writerows([one.purpose, f"{one.month:%Y-%m}", one.language, one.channel, _told(one)] for one in cells)
+    writer.writerows([one.purpose, f"{one.month:%Y-%m}", one.language, one.channel, one.people] for one in cells)
     return (MARK + text.getvalue()).encode()
-
-
-def _told(cell: Cell) -> str:
-    return "" if cell.people is None else str(cell.people)
 
 
 def _json(cells: list[Cell]) -> bytes:

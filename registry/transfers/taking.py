@@ -24,10 +24,11 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from registry import sealed_files
-from registry.models import DataCategory, StaffMember, Transfer, TransferLine
+from registry.models import StaffMember, Transfer, TransferLine
 from registry.sealing import SealError
-from registry.transfers import formats, gate, rows
-from registry.transfers.building import columns, lines_of
+from registry.transfers import formats, gate, packing, refusing, rows, telling
+from registry.transfers.building import columns
+from registry.transfers.formats import Column
 from registry.transfers.rows import Operation, State
 
 
@@ -42,7 +43,7 @@ class Taken:
     dropped: frozenset[int]
     file: BinaryIO
     key: bytes
-    columns: list[DataCategory]
+    columns: list[Column]
     language: str
 
     @property
@@ -56,7 +57,7 @@ class Taken:
     def plain(self) -> Iterator[bytes]:
         self.file.seek(0)
         parts = sealed_files.reading(self.file, self.key, self.transfer.pk)
-        kept = (line[1:] for line in lines_of(parts) if line[0] not in self.dropped)
+        kept = (packing.kept(part, self.dropped) for part in parts)
         with translation.override(self.language):
             document = formats.document(self.transfer, self.columns, kept)
         yield from document
@@ -64,7 +65,7 @@ class Taken:
     def _encrypted(self) -> Iterator[bytes]:
         """Through a file without a name that holds ciphertext only."""
         recipient = _public_key(self.transfer)
-        with tempfile.TemporaryFile(dir=rows.folder()) as encrypted:
+        with tempfile.TemporaryFile(dir=rows.FILES.folder()) as encrypted:
             pyrage.encrypt_io(_Reader(self.plain()), encrypted, [recipient])
             encrypted.seek(0)
             while part := encrypted.read(formats.CHUNK):
@@ -121,7 +122,7 @@ def take(transfer: Transfer, *, by: StaffMember, now: datetime) -> Taken:
 def _check_still_possible(transfer: Transfer, by: StaffMember, now: datetime) -> None:
     """Between asking and fetching a second person decides: a contract may have ended meanwhile."""
     fresh = _fresh(transfer)
-    if told := gate.refusals(gate.as_asked(fresh), now):
+    if told := refusing.refusals(gate.as_asked(fresh), now):
         rows.record_refused(by, transfer, now, "not allowed any more")
         raise ValidationError([str(one) for one in told])
     if fresh.recipient.public_key:
@@ -164,7 +165,7 @@ def _checked(row: Transfer, now: datetime) -> Transfer:
 
 def _opened(row: Transfer, now: datetime) -> Taken:
     gate.drop_lost(row, now)
-    dropped, key = _lost(row), sealed_files.key_of(row.wrapped, rows.KIND, row.pk)
+    dropped, key = _lost(row), rows.FILES.key_of(row)
     language = translation.get_language() or settings.LANGUAGE_CODE
     return Taken(row, dropped, rows.path_of(row).open("rb"), key, columns(row), language)
 
@@ -188,4 +189,5 @@ def _without_lost(taken: Taken, digest: str, row: Transfer) -> tuple[Taken, str]
 def _give(taken: Taken, digest: str, by: StaffMember, now: datetime) -> None:
     row, people = taken.transfer, taken.transfer.people - len(taken.dropped)
     rows.turn(row, State.TAKEN, taken_at=now, destroyed_at=now, written=people, digest=digest)
+    telling.open_notices(row, now)
     rows.note(Operation.TRANSFER, row, by, now, f"{row.ground}, {people} people")

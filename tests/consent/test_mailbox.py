@@ -3,7 +3,8 @@
 Broken and seen to fail: the question to an address nobody has confirmed, automatic replies and our own letters, another
 person's request, a finished one, the answer to our letter, a made-up token, the month of ignored messages, `imaps` alone,
 right and appointment to settle, the seal and the term of a message, forgetting those of closed requests, both triggers, the
-store of own traces.
+store of own traces; the days of filed and of unsubscribed messages, what was destroyed here left there, when a message left
+and came back, one above the day's number ignored, the messages of a claimant, and the end they had, left behind.
 """
 
 import pytest
@@ -14,16 +15,32 @@ from django.utils import timezone
 from consent import links, mailbox
 from consent.mailbox import originals
 from consent.models import MailboxState, ReceivedMail
-from registry import mail, traces
+from registry import mail, purging, traces
 from registry.models import AuditEntry, DataSubject, OutgoingMessage, PersonalDatum, SubjectRequest
-from registry.processing import may_process
+from registry.normalise import normalise
+from registry.processing import may_process, refresh_due
+from registry.registration import record_datum
 from registry.requests import handling, papers, verifying
 from tests.consent.pages import deliver
 from tests.factories import DAY, EMAIL, block, enter, person, purpose, staff
-from tests.mail_servers import CANARY, ERASE, Mailbox, imap_server, letter
+from tests.mail_servers import CANARY, ERASE, Mailbox, configuration, imap_server, letter
 
 Kind, State = SubjectRequest.Kind, SubjectRequest.State
 Mail, Why = ReceivedMail.State, ReceivedMail.Why
+
+
+# --- the server of these tests ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("version", "is_old"),
+    [("2.3.19.1 (9b53102964)", True), ("2.3.21 (47349e2482)", True), ("2.4.1-4 (7d8c0e5759)", False), ("2.10.0", False)],
+)
+def test_the_server_gets_the_configuration_of_its_version(version, is_old):
+    """Debian 12 has 2.3; 2.4, in Debian 13, takes none of the old names and wants its version before all else."""
+    told = configuration(version)
+    first = next(line for line in told.splitlines() if line)
+    assert first.startswith("dovecot_config_version") is not is_old
+    for name in ("mail_location", "ssl_cert ", "ssl_key ", "args ", "driver = static", "%u"):
+        assert (name in told) is is_old, name
 
 
 # --- filing -----------------------------------------------------------------------------------------------------------
@@ -53,7 +70,7 @@ def asked():
 def test_a_letter_opens_a_request_and_the_question_goes_to_the_address_on_record(box, now):
     subject = person(email=EMAIL, now=now)
     box.put(letter(subject="Hens"), at=now - DAY)
-    assert mailbox.read(now) == "1 filed" and box.flags() == []
+    assert mailbox.read(now) == "1 filed" and box.flags() == [{r"\Seen"}]
     request = asked()
     assert (request.subject, request.kind, request.channel, request.state) == (subject, "erasure", "mail", "unverified")
     assert (request.language, request.received_at) == ("ru", now - DAY)
@@ -123,6 +140,42 @@ def test_ignored_messages_leave_the_mailbox_after_a_month(box, now):
     assert box.flags() == []
 
 
+def test_filed_and_unsubscribed_messages_stay_in_the_mailbox_for_their_days(box, settings, now):
+    subject = person(email=EMAIL, now=now)
+    box.put(letter(), letter("", subject=f"unsubscribe {links.token(links.UNSUBSCRIBE, subject.pk, purpose().pk)}"))
+    mailbox.read(now)
+    mailbox.read(now + 14 * DAY - DAY / 24)
+    assert box.flags() == [{r"\Seen"}] * 2 and not ReceivedMail.objects.exclude(left_at=None).exists()
+    mailbox.read(now + 14 * DAY)
+    assert box.flags() == [] and set(ReceivedMail.objects.values_list("left_at", flat=True)) == {now + 14 * DAY}
+    settings.MAILBOX_DAYS = 0
+    box.put(letter("Пришлите копию"))
+    assert mailbox.read(now) == "1 filed" and box.flags() == []
+
+
+def test_a_filed_message_whose_sealed_one_is_destroyed_leaves_the_mailbox_at_once(box, now):
+    subject, kept = person(email=EMAIL, now=now), person(email="kept@example.kz", now=now)
+    box.put(letter(), letter(sender="kept@example.kz"))
+    mailbox.read(now)
+    subject.data.filter(category__code="request-mail").update(superseded_at=now, keep_until=now)
+    refresh_due([subject.pk])
+    purging.purge(now + DAY)
+    mailbox.read(now + DAY)
+    assert len(box.flags()) == 1 and ReceivedMail.objects.get(left_at=None).request.subject == kept
+
+
+def test_what_somebody_took_out_of_the_mailbox_has_left_it_and_what_came_back_has_not(box, now):
+    person(email=EMAIL, now=now)
+    box.put(letter())
+    mailbox.read(now)
+    box.empty()
+    mailbox.read(now)
+    assert ReceivedMail.objects.get().left_at == now
+    box.put(letter())
+    assert mailbox.read(now) == "1 filed" and ReceivedMail.objects.get().left_at is None
+    assert SubjectRequest.objects.count() == 1
+
+
 def test_an_answer_to_our_letter_belongs_to_its_request(box, now):
     subject = person(email=EMAIL, now=now)
     box.put(letter())
@@ -186,7 +239,10 @@ def test_above_so_many_a_day_a_letter_goes_to_the_last_request_that_waits(box, n
         verifying.disown(request.pk, now=now)
     box.put(letter("Разблокируйте"), at=now)
     mailbox.read(now)
-    assert outcome()[-1] == (Mail.IGNORED, Why.TOO_MANY) and subject.requests.count() == 5
+    assert outcome()[-1] == (Mail.QUARANTINED, Why.TOO_MANY) and subject.requests.count() == 5
+    assert box.flags()[-1] == {r"\Flagged"} and ReceivedMail.objects.to_look_at().count() == 1
+    mailbox.read(now + 400 * DAY)
+    assert box.flags() == [{r"\Flagged"}], "what nobody has looked at is never lost"
 
 
 @pytest.mark.parametrize("one", [True, False])
@@ -194,7 +250,7 @@ def test_a_mail_program_unsubscribes_by_letter(box, now, one):
     subject = person("site-news", "advertising", email=EMAIL, now=now)
     token = links.token(links.UNSUBSCRIBE, subject.pk, purpose().pk if one else links.EVERY_PURPOSE)
     box.put(letter("", sender="other@example.kz", subject=f"unsubscribe {token}", Auto_Submitted="auto-generated"))
-    assert mailbox.read(now) == "1 unsubscribed" and box.flags() == []
+    assert mailbox.read(now) == "1 unsubscribed" and box.flags() == [{r"\Seen"}]
     assert not may_process(subject, purpose(), now) and may_process(subject, purpose("advertising"), now) == one
     assert (
         not SubjectRequest.objects.exists() and not PersonalDatum.objects.filter(category__code="request-mail").exists()
@@ -228,13 +284,50 @@ def test_messages_of_requests_that_came_to_nothing_go_with_their_texts(box, now)
     spam, kept = person(email=EMAIL, now=now), person(email="kept@example.kz", now=now)
     box.put(letter(), letter(sender="kept@example.kz"))
     mailbox.read(now)
+    assert len(box.flags()) == 2
     handling.close_as_spam(spam.requests.get(), by=staff(), reason="spam", now=now)
     gone, stays = ReceivedMail.objects.order_by("pk").values_list("datum_id", flat=True)
     assert (mailbox.forget_closed(now), mailbox.forget_closed(now)) == (1, 0)
-    assert (
-        PersonalDatum.objects.get(pk=gone).keep_until == now and PersonalDatum.objects.get(pk=stays).keep_until is None
-    )
+    assert PersonalDatum.objects.get(pk=gone).keep_until == now < PersonalDatum.objects.get(pk=stays).keep_until
     assert kept.requests.get().state == State.UNVERIFIED
+    mailbox.read(now)
+    assert len(box.flags()) == 1
+
+
+def test_the_message_of_a_claimant_goes_over_to_whom_it_is_from(box, now):
+    box.put(letter())
+    mailbox.read(now)
+    request, claimed = asked(), ReceivedMail.objects.get().datum_id
+    owner = person(email="owner@example.kz", now=now)
+    claim = PersonalDatum.objects.get(pk=request.contact_id)
+    record_datum(owner, claim.category, normalise("email", EMAIL), standing="confirmed", now=now)
+    assert verifying.confirm(request.pk, now=now + DAY) == verifying.Outcome.DONE
+    row = ReceivedMail.objects.get()
+    assert row.request.subject == owner != request.subject and row.datum_id != claimed
+    assert CANARY in originals.read(papers.read(row.datum_id)).text
+    moved = PersonalDatum.objects.get(pk=row.datum_id)
+    assert (moved.subject, moved.term.until) == (owner, papers.purpose(papers.MAIL_PURPOSE).lapse(now))
+    purging.purge(now + 2 * DAY)
+    assert not PersonalDatum.objects.filter(pk=claimed).exists() and papers.read(row.datum_id)
+
+
+def test_a_message_is_never_moved_to_somebody_else(box, now):
+    person(email=EMAIL, now=now)
+    box.put(letter(), letter(sender="other@example.kz"))
+    mailbox.read(now)
+    mine, other = ReceivedMail.objects.order_by("pk")
+    for number in (other.datum_id, mine.request.text_id, 10**9):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            ReceivedMail.objects.filter(pk=mine.pk).update(datum_id=number)
+
+
+def test_each_message_ends_with_its_own_term(box, now):
+    person(email=EMAIL, now=now)
+    for day in (now, now + 100 * DAY):
+        box.put(letter(f"Удалите {day}"))
+        mailbox.read(day)
+    ends = [PersonalDatum.objects.get(pk=row.datum_id).term.until for row in ReceivedMail.objects.order_by("pk")]
+    assert ends == [papers.purpose(papers.MAIL_PURPOSE).lapse(day) for day in (now, now + 100 * DAY)]
 
 
 def test_without_an_address_nothing_is_read(db, settings, now):
@@ -260,8 +353,10 @@ def quarantined(now, **also):
 
 def test_own_traces_of_mail_go_after_a_year_and_what_nobody_looked_at_stays(db, now):
     member, old = staff(), now - 400 * DAY
-    quarantined(old, resolved_at=now, resolved_by=member), quarantined(old, state=Mail.IGNORED)
-    kept = [quarantined(old), quarantined(old, state=Mail.TRIED, why=""), quarantined(now, state=Mail.IGNORED)]
+    left = {"left_at": old}
+    quarantined(old, resolved_at=now, resolved_by=member, **left), quarantined(old, state=Mail.IGNORED, **left)
+    kept = [quarantined(old), quarantined(old, state=Mail.TRIED, why="")]
+    kept += [quarantined(now, state=Mail.IGNORED, **left), quarantined(old, state=Mail.IGNORED)]  # still in the mailbox
     assert traces.destroy_over(now)["received-mail"] == 2
     assert list(ReceivedMail.objects.order_by("pk")) == kept
 

@@ -30,7 +30,7 @@ from tests.faults.tables import row_counts, rows_written
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 NEWS, FEEDBACK, ADVERTISING = "site-news", "feedback", "advertising"
 LINK = ConsentRecord.Channel.LINK
-SAVE, ALL = ("answer", "save"), ("answer", "withdraw_all")
+SAVE, ALL, TELL = ("answer", "save"), ("answer", "withdraw_all"), ("tell", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -352,7 +352,7 @@ def test_a_character_no_database_takes_is_refused_in_every_body(client, today, s
 def test_a_blocked_person_can_withdraw_one_or_all_and_give_nothing(client, today, subject):
     block(subject)
     form = page(client, subject, today)
-    assert set(form.boxes) == {box(NEWS), box(FEEDBACK)} and set(form.buttons) == {SAVE, ALL}
+    assert set(form.boxes) == {box(NEWS), box(FEEDBACK), ("tell", "1")} and set(form.buttons) == {SAVE, ALL}
     since = last()
     form.press(client, SAVE, untick={box(NEWS)})
     assert acts(subject, since) == [("withdrawn", NEWS)]

@@ -360,7 +360,7 @@ def test_a_minor_gives_nothing_new_alone_and_nothing_for_longer(client, today, h
     subject = ConsentRecord.objects.latest("pk").subject
     assert (subject != waiting.subject) is is_known
     path = path_of(links.mine_url(subject.pk, "en", today))
-    assert set(open_form(client, path).boxes) == {NEWS}
+    assert set(open_form(client, path).boxes) == {NEWS, ("tell", "1")}
     more = {"another purpose": ("purposes", "feedback"), "anew": ("anew", "site-news")}[how]
     post(client, path, [NEWS, more, ("answer", "save"), *seen(today)])
     assert not ConsentRecord.objects.filter(act="given").exists()

@@ -7,11 +7,15 @@ before it is confirmed, answering by GET, a POST without a button taken for conf
 """
 
 import pytest
+from django.utils.formats import date_format
+from django.utils.translation import override
 
 from consent import asking_requests
 from registry import mail
 from registry.models import DatumKey, LegalGround, OutgoingMessage, PersonalDatum, SubjectRequest
-from registry.requests import answering, letters, opening, rectifying, verifying
+from registry.normalise import normalise
+from registry.registration import record_datum
+from registry.requests import answering, contacts, handling, letters, opening, rectifying, verifying
 from registry.requests.answering import Details
 from tests.consent.pages import deliver, forms_of, path_of
 from tests.consent.test_languages import foreign_words
@@ -20,10 +24,11 @@ from tests.faults.tables import rows_written
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 Kind, Outcome = SubjectRequest.Kind, SubjectRequest.Outcome
-OURS = (opening.CONFIRM, opening.OPENED, answering.LETTER, rectifying.LETTER)
+OURS = (opening.CONFIRM, opening.OPENED, handling.EXTENDED, answering.LETTER, rectifying.LETTER)
 CANARY = "Канарейка жауабы"
 NEW = {"email": "new.canary@example.kz", "phone": "+77010000099"}
 CONTACTS = {"email": EMAIL, "phone": PHONE}
+OTHER = normalise("email", "another.canary@example.kz")
 
 
 @pytest.fixture(autouse=True)
@@ -63,9 +68,16 @@ def corrected(now, category="email", language="kk"):
     return request
 
 
+def extended(now, category="email", language="kk"):
+    request = opened(now, category, language=language)
+    handling.extend(request, 2, by=staff(f"clerk{request.pk}"), reason=CANARY, now=now)
+    return SubjectRequest.objects.get(pk=request.pk)
+
+
 LETTERS = {
     "request": (opening.CONFIRM, asked),
     "request_open": (opening.OPENED, opened),
+    "request_extended": (handling.EXTENDED, extended),
     "request_answer": (answering.LETTER, answered),
     "refusal": (answering.LETTER, refused),
     "new_address": (rectifying.LETTER, corrected),
@@ -127,9 +139,22 @@ def test_the_answer_itself_goes_to_addresses_and_to_numbers(today, name, categor
 def test_who_is_asked_again_in_doubt_is_told_no_end_of_the_link(today):
     request = opened(today, language="en")
     deliver(today)
-    verifying.doubt(request, by=staff(), reason="another voice", now=today)
+    clerk, theirs = staff(), request.subject.data.live().contacts().first()
+    verifying.doubt(request, by=clerk, reason="another voice", now=today)
+    other = record_datum(theirs.subject, theirs.category, OTHER, standing="confirmed", now=today)
+    contacts.use(request, other, by=clerk, now=today)
     (sent,) = deliver(today)
     assert "request/confirm" in sent.text and "works until" not in sent.text
+
+
+@by_category
+@pytest.mark.parametrize("language", ["kk", "ru", "en"])
+def test_an_extension_is_told_with_the_new_last_day_and_its_ground(today, category, language):
+    request, sent = letter_of("request_extended", today, category, language)
+    with override(language):
+        assert date_format(request.due_on) in sent.text
+        assert letters.cited(request.deadline.ground) in sent.text
+        assert (request.explained(language) in sent.text) == (CANARY in sent.text) == (category == "email")
 
 
 # --- when none goes any more -------------------------------------------------------------------------------------------
@@ -147,6 +172,15 @@ def test_what_is_answered_already_is_not_said_to_be_in_work(today):
     answered(today)
     assert len(deliver(today)) == 1
     assert states(opening.OPENED) == ["cancelled"] and states(answering.LETTER) == ["sent"]
+
+
+def test_of_an_extended_term_nobody_is_told_once_it_is_answered_or_in_doubt(today):
+    request, doubted = extended(today), extended(today, "phone")
+    details = Details(ground=LegalGround.objects.get(code="access"))
+    answering.answer(request, Outcome.REFUSED, CANARY, by=staff("other"), now=today, details=details)
+    verifying.doubt(doubted, by=staff("another"), reason="another voice", now=today)
+    deliver(today)
+    assert states(handling.EXTENDED) == ["cancelled", "cancelled"]
 
 
 def test_an_answer_without_its_text_does_not_go(today):

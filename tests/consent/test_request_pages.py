@@ -298,6 +298,16 @@ def test_the_same_is_asked_of_the_database_whoever_stands_behind_the_address(tod
     assert len(expected) > 2 and alike.statements(ask_request, contact) == expected
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_time_does_not_tell_known_from_unknown(today, monkeypatch):
+    """As for consents (tests/consent/test_alike.py): known beside unknown must drown in unknown beside unknown."""
+    monkeypatch.setitem(alike.ROUNDS, ask_request, 60)
+    for _ in range(5):
+        ask_request(alike.address())
+    assert not all(alike.told_apart(ask_request, today) for _ in range(alike.ATTEMPTS))
+    assert SubjectRequest.objects.count() >= 3 * alike.ADDRESSES
+
+
 # --- "did you ask for this?" -------------------------------------------------------------------------------------------
 def test_the_link_shows_what_is_confirmed(client):
     path = question(client, "other", details=CANARY)
@@ -382,6 +392,28 @@ def test_after_its_time_the_link_says_so(client, monkeypatch):
     for page in (client.get(path), post(client, path, [CONFIRM])):
         assert "not confirmed in time" in text_of(page)
     assert SubjectRequest.objects.get().state == State.LAPSED
+
+
+def test_a_kind_corrected_while_the_page_was_open_is_shown_anew_and_not_confirmed(client):
+    path = question(client, "other", details=CANARY)
+    (form,) = forms_of(client.get(path))
+    handling.correct_kind(SubjectRequest.objects.get(), Kind.WITHDRAWAL, by=staff(), now=timezone.now())
+    page = form.press(client)
+    assert "Nothing is confirmed yet" in text_of(page) and "Withdrawal of consent" in text_of(page)
+    assert SubjectRequest.objects.get().state == State.UNVERIFIED
+    (form,) = forms_of(page)
+    assert "Your consents are withdrawn" in text_of(form.press(client))
+
+
+def test_another_kind_than_was_confirmed_is_asked_and_told(client):
+    request = in_work(client, "other", details=CANARY)
+    handling.correct_kind(request, Kind.ERASURE, by=staff(), now=timezone.now())
+    assert "Waits until you confirm it" in text_of(client.get(state_path(request)))
+    letter = next(one for one in deliver(timezone.now()) if "request/confirm" in one.text)
+    assert "destruction" in letter.text
+    (form,) = forms_of(client.get(path_of(letter.urls[0])))
+    assert "Your request is in work" in text_of(form.press(client))
+    assert "Your request is in work" in text_of(client.get(state_path(request)))
 
 
 def test_links_that_are_cut_or_of_another_use_open_nothing(client):

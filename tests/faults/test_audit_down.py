@@ -33,14 +33,16 @@ from registry.models import (
     LegalGround,
     LegalHold,
     Passkey,
+    PersonNotice,
     PurgePreview,
+    RecipientKey,
     RecipientNotice,
     RuleChange,
     StaffMember,
     SubjectRequest,
     Transfer,
 )
-from registry.requests import opening, verifying
+from registry.requests import answering, copying, opening, verifying
 from registry.sign_in import recovery_codes
 from registry.transfers import notices
 from tests.browser.conftest import shipped  # noqa: F401 (a fixture: a draft of the policy is made and goes again)
@@ -183,12 +185,18 @@ def with_requests(house: House) -> Iterator[tuple[str, str, str, dict[str, Any]]
     known = asked(house, house.subject, "rectification")
     verifying.check(known, ["document"], by=house.root, now=timezone.now())
     moves = {
-        "take": {}, "kind": {"kind": "blocking"}, "doubt": reason, "spam": reason, "copy": {}, "join": {"other": known.pk},
-        "extend": {"days": 1} | reason, "text": reason, "scan": reason,
+        "take": {}, "kind": {"kind": "blocking"}, "doubt": reason, "spam": reason, "copy": {},
+        "extend": {"days": 1, "ground": ground} | reason, "text": reason, "scan": reason,
     }  # fmt: skip
     yield from ((f"request {name}", "root", at(f"request_{name}", row.pk), body) for name, body in moves.items())
+    yield "request join", "root", at("request_join", waits.pk), {"other": known.pk}
+    yield "hand over copy", "root", at("request_hand_over", with_a_copy(house).pk), {}
     yield "request check", "root", at("request_check", waits.pk), {"checks": ["document"]}
     yield "request ask", "root", at("request_ask", waits.pk), {}
+    reached = asked(house, person("feedback", phone="8 701 000 00 77", now=timezone.now()), "other")
+    reached.subject.data.filter(category__code="phone").update(standing="confirmed", confirmed_at=timezone.now())
+    number = reached.subject.data.live().get(category__code="phone")
+    yield "request contact", "root", at("request_contact", reached.pk), {"contact": number.pk}
     when = {"received_at": "2026-11-20T10:00", "language": "kk", "kind": "other"}
     yield "request enter", "root", at("request_enter_for", house.subject.pk), when
     yield "request enter new", "root", at("request_enter_new"), when | {"contact": "new@example.kz"}
@@ -251,7 +259,14 @@ def with_transfers(house: House) -> Iterator[tuple[str, str, str, dict[str, Any]
     ready = transfer_to(row.recipient, house.root, now)
     transfers.build_waiting(clock=lambda: now)
     yield "fetch transfer", "root", at("transfer_take", ready.pk), {}
+    key = house.rows[RecipientKey]
+    day = {"last_day": f"{timezone.localdate(now):%Y-%m-%d}"}
+    yield "make a key", "root", at("recipient_key_make", key.recipient_id), day
+    yield "revoke a key", "root", at("recipient_key_revoke", key.recipient_id, key.pk), {}
     yield "told", "root", at("notice_note", house.rows[RecipientNotice].pk), {"act": "told"}
+    yield "told a person", "root", at("person_notice_note", house.rows[PersonNotice].pk), {}
+    yield "condition ended", "root", at("telling_condition", house.subject.pk), reason
+    yield "condition made", "root", at("telling_condition", person(now=now).pk), reason
     notices.open_for([house.subject.pk], notices.Event.BLOCKED, now=now)
     told = RecipientNotice.objects.get(event=notices.Event.BLOCKED)
     notices.note_told(told, by=house.root, now=now)
@@ -266,6 +281,17 @@ def entered(house: House) -> Incident:
 def asked(house: House, subject: DataSubject, kind: str) -> SubjectRequest:
     contact, who = subject.data.live().contacts().order_by("pk")[0], {"by": house.root, "now": timezone.now()}
     return opening.receive(subject, kind, channel="desk", language="kk", contact_id=contact.pk, **who)
+
+
+def with_a_copy(house: House) -> SubjectRequest:
+    """Of somebody who was at the desk and left no contact."""
+    who = {"by": house.root, "now": timezone.now()}
+    row = opening.receive(person(now=timezone.now()), "access", channel="desk", language="kk", **who)
+    verifying.check(row, ["document"], **who)
+    copying.ask(row, **who)
+    copying.build_waiting(clock=timezone.now)
+    answering.answer(row, "granted", "Here it is.", **who)
+    return row
 
 
 def settings_changed(house: House, console: Console) -> Iterator[Act]:

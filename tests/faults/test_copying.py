@@ -6,12 +6,7 @@ of it is read from (`_one_moment`); the broad `except` of building.build.
 
 import io
 import json
-import os
-import resource
-import subprocess
-import sys
 import zipfile
-from threading import Event
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -23,8 +18,8 @@ from registry.models import AuditEntry, CopyPackage, LegalGround, SubjectRequest
 from registry.requests import copying, opening, verifying
 from registry.requests.copying import contents, programs, rows
 from tests.factories import DAY, EMAIL, person, purpose, staff
+from tests.faults.interrupted import Held, killed_half_way, small_disk
 from tests.faults.parallel import all_at_once, start
-from tests.faults.test_purge_killed import ROOT, in_test_database
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.filterwarnings("ignore:No directory at")]
 State = CopyPackage.State
@@ -116,24 +111,9 @@ def test_a_copy_is_asked_for_once_by_two_windows(request_of_aigul, clerk):
     assert CopyPackage.objects.count() == 1
 
 
-def killed_half_way(home, folder):
-    """Starts a builder, waits until it has written something, and kills it."""
-    given = [name for name in ("DATABASE_URL", "DATABASE_APP_URL") if name in os.environ]
-    addresses = {name: in_test_database(os.environ[name]) for name in given}
-    command = [sys.executable, "-m", "tests.faults.copy_builder", str(home), "0.3"]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **addresses})
-    for _ in range(6000):
-        if sum(path.stat().st_size for path in folder.glob("*.part")) > 1024:
-            break
-        assert process.poll() is None
-        Event().wait(0.01)
-    process.kill()
-    assert process.wait(60) == -9
-
-
 def test_a_builder_that_is_killed_leaves_noise_and_the_next_run_begins_anew(request_of_aigul, clerk, folder, tmp_path):
     package = ask(request_of_aigul, clerk)
-    killed_half_way(tmp_path, folder)
+    killed_half_way("copies", tmp_path, lambda: sum(one.stat().st_size for one in folder.glob("*.part")) > 1024)
     assert (fresh(package).state, fresh(package).wrapped) == (State.BUILDING, None)
     assert [path.suffix for path in folder.iterdir()] == [".part"]
     copying.destroy_over(timezone.now())
@@ -144,30 +124,21 @@ def test_a_builder_that_is_killed_leaves_noise_and_the_next_run_begins_anew(requ
     assert AuditEntry.objects.filter(reason="copy built").count() == 1
 
 
-class HeldBuilder:
+def held_builder(monkeypatch):
     """A builder stopped behind the page and before data.json."""
+    held, as_json = Held(), programs.as_json
 
-    def __init__(self, monkeypatch):
-        self.is_half_way, self.may_go_on = Event(), Event()
-        as_json = programs.as_json
+    def stopped(*arguments):
+        held.here()
+        yield from as_json(*arguments)
 
-        def stopped(*arguments):
-            self.is_half_way.set()
-            assert self.may_go_on.wait(60)
-            yield from as_json(*arguments)
-
-        monkeypatch.setattr(contents.programs, "as_json", stopped)
-        self.worker = start(build)
-        assert self.is_half_way.wait(60)
-
-    def go_on(self):
-        self.may_go_on.set()
-        return self.worker.finish(60)
+    monkeypatch.setattr(contents.programs, "as_json", stopped)
+    return held.begin(build)
 
 
 def test_somebody_erased_during_the_build_ends_it(aigul, request_of_aigul, clerk, folder, monkeypatch):
     package = ask(request_of_aigul, clerk)
-    builder = HeldBuilder(monkeypatch)
+    builder = held_builder(monkeypatch)
     erase(aigul, clerk)
     assert builder.go_on() == 0
     assert (fresh(package).state, fresh(package).wrapped, list(folder.iterdir())) == (State.DESTROYED, None, [])
@@ -175,7 +146,7 @@ def test_somebody_erased_during_the_build_ends_it(aigul, request_of_aigul, clerk
 
 def test_all_of_it_is_of_one_moment_and_nobody_waits_for_it(aigul, request_of_aigul, clerk, monkeypatch):
     ask(request_of_aigul, clerk)
-    builder = HeldBuilder(monkeypatch)
+    builder = held_builder(monkeypatch)
     decisions.withdraw(aigul, purpose(), channel="page", now=timezone.now())  # waits for no lock
     assert builder.go_on() == 1
     zipped = fetched(request_of_aigul)
@@ -202,20 +173,16 @@ def test_an_erasure_between_looking_and_giving_is_seen(aigul, request_of_aigul, 
 def test_a_full_disk_fails_the_copy_and_leaves_nothing(request_of_aigul, clerk, monkeypatch, folder, today):
     package = ask(request_of_aigul, clerk)
     next_one = ask(in_work(person(now=today - DAY), today), clerk)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     write = contents.write
     monkeypatch.setattr(contents, "PART", 1024)
+    with small_disk() as limited:
 
-    def on_a_small_disk(whose, add):
-        limit = 3000 if whose.request.pk == request_of_aigul.pk else soft
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-        return write(whose, add)
+        def on_a_small_disk(whose, add):
+            limited(3000 if whose.request.pk == request_of_aigul.pk else None)
+            return write(whose, add)
 
-    monkeypatch.setattr(contents, "write", on_a_small_disk)
-    try:
+        monkeypatch.setattr(contents, "write", on_a_small_disk)
         assert build() == 1
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (fresh(package).state, fresh(package).wrapped, fresh(package).failure) == (State.FAILED, None, "OSError")
     assert list(folder.iterdir()) == [rows.path_of(next_one)]
     assert AuditEntry.objects.filter(object_id=package.pk, reason="failed: OSError").exists()

@@ -5,11 +5,6 @@ Broken and seen to fail: the lock on the person's row in disclosure._count_one; 
 """
 
 import hashlib
-import os
-import resource
-import subprocess
-import sys
-from threading import Event
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -21,8 +16,8 @@ from registry.disclosure import QuotaUsedUp, reveal
 from registry.exporting import rows
 from registry.models import AccessSettings, AuditEntry, DataExport, LegalGround, StaffMember
 from tests.factories import DAY, EMAIL, person, purpose, staff
+from tests.faults.interrupted import Held, killed_half_way, small_disk
 from tests.faults.parallel import all_at_once, start
-from tests.faults.test_purge_killed import ROOT, in_test_database
 from tests.faults.test_races import wait_until, waiting_for_a_lock
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.filterwarnings("ignore:No directory at")]
@@ -101,24 +96,9 @@ def test_a_list_is_fetched_once_by_two_windows(clerk, crowd):
     assert AuditEntry.objects.filter(operation="export").count() == 1
 
 
-def killed_half_way(export, home):
-    """Starts a builder, waits until it has written something, and kills it."""
-    given = [name for name in ("DATABASE_URL", "DATABASE_APP_URL") if name in os.environ]
-    addresses = {name: in_test_database(os.environ[name]) for name in given}
-    command = [sys.executable, "-m", "tests.faults.list_builder", str(home), "0.5"]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **addresses})
-    for _ in range(6000):
-        if fresh(export).written:
-            break
-        assert process.poll() is None
-        Event().wait(0.01)
-    process.kill()
-    assert process.wait(60) == -9
-
-
 def test_a_builder_that_is_killed_is_taken_up_and_nothing_is_doubled(clerk, crowd, folder, tmp_path):
     export = ask(clerk)
-    killed_half_way(export, tmp_path)
+    killed_half_way("lists", tmp_path, lambda: fresh(export).written)
     assert 0 < fresh(export).written < 10 and fresh(export).state == State.BUILDING
     half, old_key = (folder / f"{export.number}.part").read_bytes(), fresh(export).wrapped
     assert half
@@ -131,32 +111,23 @@ def test_a_builder_that_is_killed_is_taken_up_and_nothing_is_doubled(clerk, crow
     assert fresh(export).digest == hashlib.sha256(content).hexdigest()
 
 
-class HeldBuilder:
+def held_builder(monkeypatch):
     """A builder stopped before its second portion of two people."""
+    held, portion = Held(), lists.portion
+    monkeypatch.setattr(lists, "PORTION", 2)
 
-    def __init__(self, monkeypatch):
-        self.has_written, self.may_go_on = Event(), Event()
-        portion = lists.portion
-        monkeypatch.setattr(lists, "PORTION", 2)
+    def stopped(export, columns, after, now):
+        if after:
+            held.here()
+        return portion(export, columns, after, timezone.now())
 
-        def stopped(export, columns, after, now):
-            if after:
-                self.has_written.set()
-                assert self.may_go_on.wait(60)
-            return portion(export, columns, after, timezone.now())
-
-        monkeypatch.setattr(lists, "portion", stopped)
-        self.worker = start(build)
-        assert self.has_written.wait(60)
-
-    def go_on(self):
-        self.may_go_on.set()
-        return self.worker.finish(60)
+    monkeypatch.setattr(lists, "portion", stopped)
+    return held.begin(build)
 
 
 def test_a_withdrawal_during_the_build_is_not_in_the_file(clerk, crowd, monkeypatch, folder):
     export = ask(clerk)
-    builder = HeldBuilder(monkeypatch)
+    builder = held_builder(monkeypatch)
     early, late = crowd[0], crowd[-1]
     for one in (early, late):
         decisions.withdraw(one, purpose(), channel="page", now=timezone.now())
@@ -180,7 +151,7 @@ def test_a_withdrawal_a_moment_before_the_lock_counts(clerk, crowd, monkeypatch)
 
 def test_somebody_erased_during_the_build_ends_it(clerk, crowd, monkeypatch, folder, today):
     export = ask(clerk)
-    builder = HeldBuilder(monkeypatch)
+    builder = held_builder(monkeypatch)
     ground = LegalGround.objects.first()
     demands.demand(crowd[0], ground=ground, reason="asked", by=clerk, now=timezone.now())
     assert demands.finish_due(timezone.now()) == 1
@@ -190,23 +161,19 @@ def test_somebody_erased_during_the_build_ends_it(clerk, crowd, monkeypatch, fol
 
 def test_an_erasure_waits_for_the_portion_and_destroys_what_it_wrote(clerk, crowd, monkeypatch, folder):
     """Between reading a value and noting it, nobody can erase it unseen."""
-    export, has_read, may_write = ask(clerk), Event(), Event()
-    values = lists._values
+    export, held, values = ask(clerk), Held(), lists._values
 
-    def held(*arguments):
+    def read_and_held(*arguments):
         found = values(*arguments)
-        has_read.set()
-        assert may_write.wait(60)
+        held.here()
         return found
 
-    monkeypatch.setattr(lists, "_values", held)
-    builder = start(build)
-    assert has_read.wait(60)
+    monkeypatch.setattr(lists, "_values", read_and_held)
+    held.begin(build)
     ground = LegalGround.objects.first()
     demand = start(lambda: demands.demand(crowd[3], ground=ground, reason="asked", by=clerk, now=timezone.now()))
     wait_until(waiting_for_a_lock)
-    may_write.set()
-    builder.finish(60), demand.finish(60)
+    held.go_on(), demand.finish(60)
     demands.finish_due(timezone.now())
     exporting.destroy_over(timezone.now())
     assert (fresh(export).wrapped, list(folder.iterdir())) == (None, [])
@@ -216,20 +183,15 @@ def test_an_erasure_waits_for_the_portion_and_destroys_what_it_wrote(clerk, crow
 def test_a_full_disk_fails_the_list_and_leaves_nothing(clerk, crowd, monkeypatch, folder):
     export, next_one = ask(clerk), ask(clerk, "masked")
     monkeypatch.setattr(lists, "PORTION", 2)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    written = rows.path_of(export)
-    real = lists.portion
+    written, portion = rows.path_of(export), lists.portion
+    with small_disk() as limited:
 
-    def on_a_small_disk(one, *arguments, **named):
-        limit = 300 if one.pk == export.pk and fresh(one).written else soft
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-        return real(one, *arguments, **named)
+        def on_a_small_disk(one, *arguments, **named):
+            limited(300 if one.pk == export.pk and fresh(one).written else None)
+            return portion(one, *arguments, **named)
 
-    monkeypatch.setattr(lists, "portion", on_a_small_disk)
-    try:
+        monkeypatch.setattr(lists, "portion", on_a_small_disk)
         assert build() == 1
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (fresh(export).state, fresh(export).wrapped, written.exists()) == (State.FAILED, None, False)
     assert list(folder.iterdir()) == [rows.path_of(next_one)]
     assert AuditEntry.objects.filter(object_id=export.pk, reason="failed: OSError").exists()

@@ -2,7 +2,9 @@
 
 Broken and seen to fail: a message seen before decided again, `take` without its transaction, the row lock, UIDVALIDITY left
 out, a second copy left, what was decided not marked again, one bad message stopping the others, TRIES, the size asked first,
-a failing database blaming the message, the certificate, the time limit, the question to an unknown address.
+a failing database blaming the message, the certificate, the time limit, the question to an unknown address; what was filed
+deleted at once (a restore loses it); of the look for erased values the decoding, the time in all, what is told as unseen, the
+deleting, and that only what was filed and is destroyed is deleted.
 """
 
 import os
@@ -11,14 +13,14 @@ import sys
 from email.message import EmailMessage
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from consent import mailbox, tasks
-from consent.mailbox import connecting, filing
+from consent.mailbox import connecting, filing, looking
 from consent.models import MailboxState, ReceivedMail
-from registry import demands, mail
+from registry import demands, erasure, mail, scanning
 from registry.models import (
     AuditEntry,
     DataSubject,
@@ -30,8 +32,10 @@ from registry.models import (
     RequestStep,
     SubjectRequest,
 )
+from registry.normalise import normalise
 from registry.requests import answering
 from registry.requests.answering import Details
+from tests.conftest import remove_people
 from tests.consent.pages import open_form
 from tests.factories import DAY, EMAIL, person, staff
 from tests.faults.parallel import all_at_once
@@ -114,7 +118,11 @@ def test_an_erasure_asked_by_letter_is_confirmed_done_and_answered(box, sink, la
     demands.finish_due(timezone.now())
     assert held(subject) == [] and not DatumKey.objects.filter(datum__in=sealed).exists()
     assert DataSubject.objects.get(pk=subject.pk).status == DataSubject.Status.ERASED
+    tasks.read_mailbox()
     assert box.flags() == [] and CANARY not in caplog.text and "anary" not in caplog.text
+    for one in (certificate := request.subject.certificates.get()).scan["passes"]:
+        assert looking.PLACE not in one["unseen"] and one["remains"] == {} and "mailbox" in one["looked"]
+    assert certificate.finished_at
 
 
 def held(subject):
@@ -168,7 +176,7 @@ def test_bad_messages_are_put_aside_and_the_others_do_not_wait(box, monkeypatch,
         mailbox.read(now)
     assert states() == [("filed", "")] * 2 + [("quarantined", "too-large")] + [("quarantined", "unreadable")] * len(BAD)
     assert set(ReceivedMail.objects.filter(why="unreadable").values_list("attempts", flat=True)) == {3}
-    assert box.flags() == [{r"\Flagged"}] * (len(BAD) + 1)
+    assert box.flags() == [{r"\Seen"}, *[{r"\Flagged"}] * (len(BAD) + 1), {r"\Seen"}]
     assert mailbox.read(now) == "nothing new"
     assert "attempt 3" in caplog.text and CANARY not in caplog.text and "canary" not in caplog.text
 
@@ -191,7 +199,7 @@ def test_a_reader_killed_between_commit_and_mark_doubles_nothing(box, sink, toda
     assert len(box.flags()) == 2 and states() == [("filed", "")]
     mailbox.read(timezone.now())
     assert subject.requests.count() == 1 and states() == [("filed", ""), ("ignored", "automatic")]
-    assert box.flags() == [{r"\Seen"}] and [one.to for one in send(sink)] == [EMAIL]
+    assert box.flags() == [{r"\Seen"}] * 2 and [one.to for one in send(sink)] == [EMAIL]
     assert PersonalDatum.objects.filter(category__code="request-mail").count() == 1
 
 
@@ -209,10 +217,25 @@ def kill_before_it_marks(box):
 def test_the_same_message_twice_is_one(box):
     box.put(letter(), letter(), letter(number="2", Precedence="bulk"), letter(number="2", Precedence="bulk"))
     mailbox.read(timezone.now())
-    assert states() == [("filed", ""), ("ignored", "automatic")] and box.flags() == [{r"\Seen"}]
+    assert states() == [("filed", ""), ("ignored", "automatic")] and box.flags() == [{r"\Seen"}] * 2
     box.put(letter())
     assert mailbox.read(timezone.now()) == "1 filed"
-    assert SubjectRequest.objects.get().steps.count() == 1 and len(box.flags()) == 1
+    assert SubjectRequest.objects.get().steps.count() == 1 and len(box.flags()) == 2
+
+
+def test_a_database_restored_from_before_files_what_came_since_and_one_that_knows_it_changes_nothing(box, today):
+    person(email=EMAIL, now=today - DAY)
+    box.put(letter(), letter("Пришлите копию", number="2"))
+    mailbox.read(timezone.now())
+    before = list(SubjectRequest.objects.order_by("pk").values_list("pk", "kind"))
+    for _ in range(2):
+        assert mailbox.read(timezone.now()) == "nothing new"
+    assert list(SubjectRequest.objects.order_by("pk").values_list("pk", "kind")) == before and len(box.flags()) == 2
+    remove_people()  # last night's backup: nothing of it had come yet
+    person(email=EMAIL, now=today - DAY)
+    assert not ReceivedMail.objects.exists() and mailbox.read(timezone.now()) == "2 filed"
+    assert sorted(SubjectRequest.objects.values_list("kind", flat=True)) == ["access", "erasure"]
+    assert box.flags() == [{r"\Seen"}] * 2
 
 
 def test_two_letters_with_one_number_are_two(box):
@@ -231,7 +254,7 @@ def test_numbered_anew_nothing_is_doubled(box):
     mailbox.read(timezone.now())
     assert MailboxState.objects.get().uid_validity != before
     assert states() == sorted([*rows, ("filed", "")]) and SubjectRequest.objects.count() == 2
-    assert box.flags() == [{r"\Seen"}, {r"\Flagged"}]
+    assert sorted(map(str, box.flags())) == sorted(map(str, [*[{r"\Seen"}] * 3, {r"\Flagged"}]))
     assert mailbox.read(timezone.now()) == "nothing new"
 
 
@@ -239,7 +262,7 @@ def test_two_readers_at_once_are_one(box):
     box.put(*[letter(sender=f"p{number}@example.kz", number=str(number)) for number in range(5)])
     all_at_once([tasks.read_mailbox] * 2)
     tasks.read_mailbox()
-    assert SubjectRequest.objects.count() == ReceivedMail.objects.count() == 5 and box.flags() == []
+    assert SubjectRequest.objects.count() == ReceivedMail.objects.count() == 5 and box.flags() == [{r"\Seen"}] * 5
 
 
 def test_even_without_that_lock_a_message_is_taken_once(box):
@@ -285,6 +308,49 @@ def test_a_database_that_fails_blames_no_message(box, monkeypatch):
     assert states() == [("filed", "")] and connection.is_usable()
 
 
+# --- what is left of an erased value -------------------------------------------------------------------------------------
+def needles():
+    return scanning.needles_of([("email", normalise("email", EMAIL))])
+
+
+def test_the_scan_finds_an_address_in_the_mailbox_however_it_is_encoded(box):
+    base64 = letter(number="3")
+    base64.set_content(f"write to {EMAIL}", cte="base64")
+    quoted = letter(sender=f'"{EMAIL}" <other@example.kz>', number="4")
+    half = HEAD + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + EMAIL[:9].encode() + b"=\r\n" + EMAIL[9:].encode()
+    box.put(letter(sender="other@example.kz"), letter(), base64, quoted, half)
+    seen = looking.look(needles())
+    assert seen.remains == {"contact mailbox": 4} and seen.looked["mailbox"] == 5
+    assert looking.PLACE not in seen.unseen
+
+
+def test_the_scan_removes_what_was_filed_and_is_destroyed_here_and_nothing_else(box, today, caplog):
+    subject = person(email=EMAIL, now=today - DAY)
+    box.put(letter(), letter(number="2", Precedence="bulk"))
+    mailbox.read(timezone.now())
+    assert looking.look(needles()).remains == {"contact mailbox": 2} and len(box.flags()) == 2
+    with transaction.atomic():
+        numbers = list(subject.data.values_list("pk", flat=True))
+        erasure.erase(numbers, ground="on_demand", now=timezone.now(), actor_id=None)
+        seen = scanning.scan(needles())
+    assert seen.remains["contact mailbox"] == 1 and seen.looked["mailbox_removed"] == 1
+    assert len(box.flags()) == 1 and "anary" not in caplog.text
+
+
+def test_a_mailbox_that_cannot_be_looked_through_is_said_so_and_soon(settings, monkeypatch, box):
+    monkeypatch.setattr(looking, "TIMEOUT", 1)
+    box.put(*BAD[1:2])
+    assert looking.look(needles()).as_json() == {"looked": {"mailbox": 1}, "remains": {}, "unseen": [looking.PLACE]}
+    with mute_server() as port:
+        settings.MAILBOX_URL = f"imaps://a:b@127.0.0.1:{port}/"
+        assert looking.look(needles()).unseen == ["contact mailbox"]
+    monkeypatch.setattr(looking, "SECONDS", -1)
+    settings.MAILBOX_URL = box.url
+    assert looking.look(needles()).as_json() == {"looked": {"mailbox": 0}, "remains": {}, "unseen": [looking.PLACE]}
+    settings.MAILBOX_URL = ""
+    assert looking.look(needles()).as_json() == {"looked": {}, "remains": {}, "unseen": []}
+
+
 # --- the server ---------------------------------------------------------------------------------------------------------
 def noted():
     state = MailboxState.objects.get()
@@ -326,9 +392,9 @@ def test_a_server_that_falls_silent_half_way_loses_nothing(box, monkeypatch):
     with monkeypatch.context() as slow:
         slow.setattr(connecting.Box, "fetch", silent)
         assert mailbox.read(timezone.now()) == "not read: TimeoutError"
-    assert states() == [("filed", "")] and len(box.flags()) == 1
+    assert states() == [("filed", "")] and box.flags() == [{r"\Seen"}, set()]
     mailbox.read(timezone.now())
-    assert SubjectRequest.objects.count() == 2 and box.flags() == []
+    assert SubjectRequest.objects.count() == 2 and box.flags() == [{r"\Seen"}] * 2
 
 
 def test_a_server_we_do_not_trust_is_told_no_password(box, monkeypatch, server):

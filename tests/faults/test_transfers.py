@@ -3,10 +3,6 @@
 Broken and seen to fail, together: the lock of `notices.HOLD` and a withdrawal's own `notices.DROP`.
 """
 
-import os
-import resource
-import subprocess
-import sys
 from contextlib import contextmanager
 from threading import Event
 
@@ -19,11 +15,11 @@ from consent import decisions
 from registry import demands, sealed_files, sealing, transfers
 from registry.keyring import keyring
 from registry.models import AuditEntry, DataCategory, LegalGround, ProcessingPurpose, RecipientNotice, Transfer
-from registry.transfers import building, rows, taking
+from registry.transfers import building, packing, rows, taking
 from tests.conftest import owner_connection, remove_people
 from tests.factories import DAY, purpose, staff
+from tests.faults.interrupted import Held, killed_half_way, small_disk
 from tests.faults.parallel import all_at_once, start
-from tests.faults.test_purge_killed import ROOT, in_test_database
 from tests.faults.test_races import wait_until, waiting_for_a_lock
 from tests.registry.test_transfer_gate import BY_LAW, recipient
 from tests.registry.test_transfers import BOTH, gave, send
@@ -114,21 +110,6 @@ def erase(one, by):
 
 
 # --- killed, full, at once -------------------------------------------------------------------------------------------
-def killed_half_way(transfer, home):
-    """Starts a builder, waits until it has written something, and kills it."""
-    given = [name for name in ("DATABASE_URL", "DATABASE_APP_URL") if name in os.environ]
-    addresses = {name: in_test_database(os.environ[name]) for name in given}
-    command = [sys.executable, "-m", "tests.faults.transfer_builder", str(home), "0.5"]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **addresses})
-    for _ in range(6000):
-        if fresh(transfer).written:
-            break
-        assert process.poll() is None
-        Event().wait(0.01)
-    process.kill()
-    assert process.wait(60) == -9
-
-
 def undisturbed(transfer):
     """What is in the file when nobody kills its builder; afterwards it is as if it had never been built."""
     assert build() == 1
@@ -144,7 +125,7 @@ def undisturbed(transfer):
 def test_a_builder_that_is_killed_is_taken_up_with_the_same_content(lab, by, crowd, folder, tmp_path):
     transfer = ask(lab, by)
     expected = undisturbed(transfer)
-    killed_half_way(transfer, tmp_path)
+    killed_half_way("transfers", tmp_path, lambda: fresh(transfer).written)
     assert 0 < fresh(transfer).written < 10 and fresh(transfer).state == State.BUILDING
     half, old_key = (folder / f"{transfer.number}.part").read_bytes(), fresh(transfer).wrapped
     assert half and b"canary" not in half
@@ -157,20 +138,16 @@ def test_a_builder_that_is_killed_is_taken_up_with_the_same_content(lab, by, cro
 
 def test_a_full_disk_fails_the_transfer_and_leaves_nothing(lab, by, crowd, folder, monkeypatch):
     transfer, next_one = ask(lab, by), ask(lab, by)
-    monkeypatch.setattr(building, "PORTION", 2)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    portion = building._portion
+    monkeypatch.setattr(building, "STRETCH", 2)
+    rows_of = building._rows
+    with small_disk() as limited:
 
-    def on_a_small_disk(values):
-        limit = 300 if values["transfer"] == transfer.pk and values["after"] else soft
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-        return portion(values)
+        def on_a_small_disk(values):
+            limited(300 if values["transfer"] == transfer.pk and values["after"] else None)
+            return rows_of(values)
 
-    monkeypatch.setattr(building, "_portion", on_a_small_disk)
-    try:
+        monkeypatch.setattr(building, "_rows", on_a_small_disk)
         assert build() == 1
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (fresh(transfer).state, fresh(transfer).wrapped, fresh(transfer).failure) == (State.FAILED, None, "OSError")
     assert list(folder.iterdir()) == [rows.path_of(next_one)]
     assert AuditEntry.objects.filter(object_id=transfer.pk, reason="failed: OSError").exists()
@@ -192,32 +169,23 @@ def test_of_two_takers_one_gets_it(lab, by, crowd):
 
 
 # --- in the middle of building ---------------------------------------------------------------------------------------
-class HeldBuilder:
+def held_builder(monkeypatch):
     """A builder stopped before its second portion of two people."""
+    held, rows_of = Held(), building._rows
+    monkeypatch.setattr(building, "STRETCH", 2)
 
-    def __init__(self, monkeypatch):
-        self.has_written, self.may_go_on = Event(), Event()
-        portion = building._portion
-        monkeypatch.setattr(building, "PORTION", 2)
+    def stopped(values):
+        if values["after"]:
+            held.here()
+        return rows_of(values)
 
-        def stopped(values):
-            if values["after"]:
-                self.has_written.set()
-                assert self.may_go_on.wait(60)
-            return portion(values)
-
-        monkeypatch.setattr(building, "_portion", stopped)
-        self.worker = start(build)
-        assert self.has_written.wait(60)
-
-    def go_on(self):
-        self.may_go_on.set()
-        return self.worker.finish(60)
+    monkeypatch.setattr(building, "_rows", stopped)
+    return held.begin(build)
 
 
 def test_given_up_while_it_is_built_nothing_stays(lab, by, crowd, folder, monkeypatch):
     transfer = ask(lab, by)
-    builder = HeldBuilder(monkeypatch)
+    builder = held_builder(monkeypatch)
     transfers.cancel(transfer, by=by, now=timezone.now())
     assert builder.go_on() == 0
     assert (fresh(transfer).state, fresh(transfer).wrapped, list(folder.iterdir())) == (State.CANCELLED, None, [])
@@ -225,7 +193,7 @@ def test_given_up_while_it_is_built_nothing_stays(lab, by, crowd, folder, monkey
 
 def test_somebody_erased_while_it_is_built_makes_it_begin_anew(lab, by, crowd, folder, monkeypatch):
     transfer = ask(lab, by)
-    builder = HeldBuilder(monkeypatch)
+    builder = held_builder(monkeypatch)
     erase(crowd[0], by), erase(crowd[-1], by)  # one written already, one not yet
     first_key = fresh(transfer).wrapped
     assert builder.go_on() == 1
@@ -257,7 +225,7 @@ def test_a_builder_that_begins_during_an_erasure_waits_for_its_end(lab, by, crow
     with transaction.atomic():
         opened = taking._opened(fresh(transfer), timezone.now())
     parts = sealed_files.reading(opened.file, opened.key, transfer.pk)
-    assert len(list(building.lines_of(parts))) == 9  # what lies in it, whoever may go
+    assert len(packing.places_in(parts)) == 9  # what lies in it, whoever may go
     opened.close()
 
 
@@ -292,23 +260,20 @@ def test_whoever_withdraws_while_it_is_read_through_is_left_out(lab, by, crowd, 
 
 def test_of_whoever_withdraws_a_moment_later_the_recipient_is_told(lab, by, crowd, monkeypatch):
     """Nobody is in the file and told about to no one: who comes during the last moment waits for it."""
-    transfer, give = ask(lab, by), taking._give
+    transfer, give, held = ask(lab, by), taking._give, Held()
     assert build() == 1
-    is_giving, may_go_on = Event(), Event()
 
-    def held(*arguments):
-        is_giving.set()
-        assert may_go_on.wait(60)
+    def held_back(*arguments):
+        held.here()
         return give(*arguments)
 
-    monkeypatch.setattr(taking, "_give", held)
-    taker = start(taken, transfer, by)
-    assert is_giving.wait(60)
+    monkeypatch.setattr(taking, "_give", held_back)
+    held.begin(lambda: taken(transfer, by))
     leaves = start(withdraw, crowd[0])
     wait_until(waiting_for_a_lock)
-    may_go_on.set()
+    content = held.go_on()
     leaves.finish(60)
-    assert people_in(taker.finish(60)) == references(crowd)
+    assert people_in(content) == references(crowd)
     notice = RecipientNotice.objects.get()
     assert (notice.subject, notice.event, notice.recipient) == (crowd[0], "withdrawn", lab)
 
@@ -346,7 +311,9 @@ COPY registry_personaldatum
 
 
 def fill(people, now):
-    """So many people with an address each, really sealed."""
+    """So many people with an address each, really sealed. In a session of its own: one that has known these tables with
+    three rows checks each foreign key by reading all of them."""
+    connection.close()
     values = {"first": FIRST, "people": people, "began": now - DAY, "purpose": purpose().pk}
     email, masters, then = DataCategory.objects.get(code="email").pk, keyring().masters, now - DAY
     keys = []

@@ -2,7 +2,7 @@
 
 Broken and seen to fail: superseded values, one ground of destruction and the questions of a claim left out; a step of
 anybody's told; staff and the representative named; a text unescaped, a cell that computes; a value that does not open
-let through; a query a text, all audit entries in memory; `check_may`, the kinds and the refusal in `ask`; doubt and
+let through; a query a text, all audit entries in memory; reasons of steps and entries left as codes; `check_may`, the kinds and the refusal in `ask`; doubt and
 refusal in `_may_be_given`; the look through all of the file; the first part given out; the seven days; the entry of
 `take`; `lost` in ending; `_sweep`; the file left by give_up and by a database that fails.
 """
@@ -10,6 +10,7 @@ refusal in `_may_be_given`; the look through all of the file; the first part giv
 import csv
 import io
 import json
+import re
 import tracemalloc
 import zipfile
 from datetime import date, timedelta
@@ -18,7 +19,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from consent import decisions
 from consent.decisions import desk
@@ -39,15 +40,17 @@ from registry.models import (
     ErasureCertificate,
     LegalGround,
     PersonalDatum,
+    PersonNotice,
     Recipient,
     SubjectRequest,
     Transfer,
 )
 from registry.processing import lock_subjects, open_processing, refresh_due
-from registry.requests import answering, copying, opening, papers, verifying
+from registry.requests import answering, copying, handling, opening, papers, verifying
+from registry.requests import telling as words
 from registry.requests.answering import Details
 from registry.requests.copying import building, contents, parts, programs, rows
-from registry.transfers import notices
+from registry.transfers import notices, telling
 from tests.consent.test_campaigns import widen
 from tests.consent.test_minors import midnight
 from tests.factories import DAY, EMAIL, MOMENT, PHONE, hold, person, purpose, question, staff
@@ -227,8 +230,8 @@ def breach(people, clerk, now):
     sources.add_source(incident, named, seen=2, reason="looked at", by=clerk, now=now)
 
 
-def give_to_a_court(clerk, now):
-    """Everybody's address, by law."""
+def give_to_a_court(people, clerk, now):
+    """Everybody's address, by law; and what both made it a condition to be told."""
     court = Recipient.objects.create(
         code="court", kind="state_body", name_kk="Сот", country_id="KZ", contact_email="court@example.kz"
     )
@@ -238,6 +241,10 @@ def give_to_a_court(clerk, now):
     given = transfers.ask(asked, file_format=Transfer.Format.CSV, reason="court", by=clerk, now=now)
     assert transfers.build_waiting(clock=lambda: now) == 1
     transfers.take(given, by=clerk, now=now).close()
+    for one in people:
+        telling.ask_to_be_told(one.subject, by=None, now=now)
+        told = {"opened_at": now, "due_on": now.date(), "told_at": now + DAY, "told_by": clerk}
+        PersonNotice.objects.create(transfer=given, subject=one.subject, **told)
 
 
 @pytest.fixture
@@ -251,7 +258,7 @@ def two(clerk, second):
     export = exporting.ask(purpose(), kind=DataExport.Kind.MASKED, reason="news", by=clerk, now=then)
     exporting.build_waiting(clock=lambda: then)
     exporting.take(export, by=clerk, now=then).close()
-    give_to_a_court(clerk, then)
+    give_to_a_court(people, clerk, then)
     widen()
     policy = PolicyVersion.objects.first()
     campaign = Campaign.objects.create(policy=policy, mode="soft", started_at=then, started_by=clerk)
@@ -288,11 +295,15 @@ TOLD_IN = {
     "registry_incidentperson": "incidents",
     "registry_transferline": "transfers",
     "registry_recipientnotice": "notices",
+    "registry_transfercondition": "transfer_condition",
+    "registry_personnotice": "transfer_notices",
 }
 TOLD_OTHERWISE = {
     "registry_retentiondue": "one moment, told as looked_at_next",
+    "registry_audienceentry": "what a program was told last; each time it was given the person is told as a transfer",
     "registry_previewline": "a working list of what was due on one day; each of its data is told with its term",
     "registry_historicallegalhold": "told inside the hold, as its changes (made by the console, none here)",
+    "registry_historicaltransfercondition": "told inside the condition, as its changes",
 }
 MOMENTS_NOT_TOLD = {
     "next_try_at": "when the outbox tries again",
@@ -434,6 +445,32 @@ def test_the_page_is_in_the_language_of_the_request_and_needs_nothing_else(aigul
     assert title in page
     assert not [sign for sign in ("<script", "src=", "@import", "url(", "<link", "<img") if sign in page]
     assert "default-src 'none'" in page
+
+
+@pytest.mark.parametrize(("language", "word"), [("kk", "жою"), ("ru", "уничтожение")])
+def test_reasons_are_in_the_language_of_the_request(aigul, clerk, language, word):
+    request = in_work(aigul, Kind.OTHER, text="hens", language=language)
+    handling.correct_kind(request, Kind.ERASURE, by=clerk, now=MOMENT)
+    handling.correct_kind(request, Kind.OTHER, by=clerk, now=MOMENT)
+    handling.extend(request, 1, by=clerk, reason="in my own words", now=MOMENT)
+    copy_of(fresh(request), clerk)
+    archive = copy_of(fresh(request), clerk)
+    data, page = data_in(archive), archive.read("index.html").decode()
+    steps, entries = ([row["reason"] for row in data[part]] for part in ("request_steps", "audit"))
+    assert any(word in reason for reason in steps) and any(word in reason for reason in entries)
+    for code in ("other > erasure", "received", "confirmed", "copy fetched", "copy built", "asked to confirm"):
+        assert code not in steps + entries and f">{code}<" not in page
+    assert any(reason.startswith("in my own words") for reason in steps)
+
+
+def test_every_code_of_a_reason_has_words(two):
+    """What the operations note about one person, in one language: no code is left."""
+    with translation.override("ru"):
+        for one in two:
+            entries = one.subject.audit.exclude(reason="")
+            unread = {entry.reason for entry in entries if words.told_entry(entry) == entry.reason}
+            own = {"asked", "looked at", "compared"}
+            assert not {reason for reason in unread - own if not re.fullmatch(r"RQ-.*|TR-.*|№ .*", reason)}
 
 
 def test_what_a_person_wrote_is_text_in_every_form(aigul, clerk):
@@ -641,7 +678,7 @@ def test_while_it_is_in_doubt_who_asks_nobody_fetches(request_of_aigul, clerk):
     with pytest.raises(ValidationError):
         copying.take(request_of_aigul, now=MOMENT)  # a row read before
     assert fresh(package).state == State.READY
-    verifying.confirm(request_of_aigul.pk, now=MOMENT)
+    verifying.check(request_of_aigul, ["document"], by=clerk, now=MOMENT)
     assert fetched(fresh(request_of_aigul))
 
 
@@ -676,6 +713,7 @@ def erase(subject, by, now=MOMENT):
 
 def test_an_erased_persons_copy_is_given_to_nobody_and_goes_with_the_next_run(aigul, request_of_aigul, clerk, folder):
     package = ready(request_of_aigul, clerk)
+    answering.answer(request_of_aigul, "granted", "Fetch it.", by=clerk, now=MOMENT)
     erase(aigul, clerk)
     assert ErasureCertificate.objects.get().finished_at
     assert copying.destroy_over(MOMENT) == 1
@@ -702,13 +740,15 @@ def test_one_value_destroyed_is_enough_and_another_persons_is_not(aigul, request
     assert fresh(package).state == State.DESTROYED
 
 
-def test_somebody_erased_before_it_is_built_gets_none(aigul, request_of_aigul, clerk, folder):
-    package = copying.ask(request_of_aigul, by=clerk, now=MOMENT)
+def test_somebody_erased_before_it_is_built_gets_none(aigul, clerk, folder):
+    request = in_work(aigul, Kind.OTHER)
+    package = copying.ask(request, by=clerk, now=MOMENT)
+    answering.answer(request, "granted", "Fetch it.", by=clerk, now=MOMENT)
     erase(aigul, clerk)
     assert build() == 0
     assert (fresh(package).state, list(folder.iterdir())) == (State.DESTROYED, [])
     with pytest.raises(ValidationError):
-        copying.ask(fresh(request_of_aigul), by=clerk, now=MOMENT)
+        copying.ask(fresh(request), by=clerk, now=MOMENT)
 
 
 def test_files_that_no_copy_holds_are_swept_and_ready_ones_stay(request_of_aigul, clerk, folder):

@@ -25,17 +25,21 @@ from registry.models import (
     DataSubject,
     LegalHold,
     PersonalDatum,
+    PersonNotice,
     ProcessingPurpose,
     PurgeRun,
     Recipient,
+    RecipientKey,
     RecipientNotice,
     ReplyTemplate,
     RetentionSettings,
     SelfRetentionRule,
+    SizeClass,
     WorkCalendarOverride,
 )  # fmt: skip
 from registry.registration import create_subject
 from registry.requests import opening
+from registry.transfers import telling
 from tests.browser.conftest import shipped  # noqa: F401 (a fixture: a recipient is made and goes again)
 from tests.conftest import owner_connection
 from tests.factories import DAY, EMAIL, MOMENT, hold, keep_until, person, purpose, question, staff
@@ -52,7 +56,8 @@ EVIDENCE = [
     "registry_historicalselfretentionrule", "registry_historicalcountry", "registry_historicalrecipient",
     "registry_historicalprocessingpurpose_recipients", "consent_receipt", "registry_auditseal",
     "registry_historicalaccesssettings", "registry_historicalreplytemplate", "registry_historicalworkcalendaroverride",
-    "registry_requeststep", "registry_historicalrecipient_categories",
+    "registry_requeststep", "registry_historicalrecipient_categories", "registry_historicaltransfercondition",
+    "registry_historicalsizeclass",
 ]  # fmt: skip
 NEVER_DELETED = [
     "registry_incident",
@@ -62,6 +67,8 @@ NEVER_DELETED = [
     "registry_copypackage",
     "registry_transfer",
     "registry_recipientnotice",
+    "registry_personnotice",
+    "registry_transfercondition",
 ]
 
 
@@ -84,6 +91,8 @@ def a_row_everywhere():
     RetentionSettings.objects.get().save()
     SelfRetentionRule.objects.all()[0].save()
     AccessSettings.objects.get().save()
+    SizeClass.objects.all()[0].save()
+    telling.ask_to_be_told(subject, by=member, reason="asked", now=MOMENT)
     ReplyTemplate.objects.create(code="hello").save()
     WorkCalendarOverride.objects.create(day=MOMENT.date(), kind="dayoff", reason="decree")
     sealed = {"lines": b"x", "previous": b"0" * 32, "head": b"1" * 32, "sealed_at": MOMENT}
@@ -253,10 +262,14 @@ def a_transfer(member):
     """One that was asked for, and something its recipient must be told."""
     subject = person(now=MOMENT - DAY)
     body = Recipient.objects.create(code="court", kind="state_body", name_kk="n", country_id="KZ")
-    transfer_to(body, member, MOMENT)
+    transfer = transfer_to(body, member, MOMENT)
+    telling.ask_to_be_told(subject, by=member, reason="asked", now=MOMENT)
+    PersonNotice.objects.create(transfer=transfer, subject=subject, opened_at=MOMENT, due_on=MOMENT.date())
     RecipientNotice.objects.create(
         recipient=body, subject=subject, event="blocked", opened_at=MOMENT, due_on=MOMENT.date()
     )
+    moments = {"made_at": MOMENT, "expires_at": MOMENT + DAY}
+    RecipientKey.objects.create(recipient=body, prefix="abcdefgh", digest="0" * 64, made_by=member, **moments)
 
 
 def test_people_staff_and_requests_are_never_deleted():

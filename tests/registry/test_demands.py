@@ -4,7 +4,8 @@ Broken in registry/erasure.py and seen to fail in the certificate's own scan: th
 registry_datumkey by number and by its bytes, and the commit refused), the DELETE of rows (found registry_personaldatum
 by number, ciphertext and index). Broken in registry/demands.py: the removal of letters (found "files: mail"), the hold
 (`term__until__lte` taken out of _pass), the transaction of _finish, the permission and the appointment, the end of all
-processing, `keep_until`, the scan itself."""
+processing, `keep_until`, the scan itself; the claim of the request, its place in the act, a claim that something keeps and a
+neighbour's."""
 
 import os
 import signal
@@ -22,8 +23,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from consent import decisions
+from consent import asking_requests, decisions
 from registry import blocking, certifying, demands, erasure, holds, memory, purging, scanning, tasks
+from registry.admin import certificates
 from registry.models import (
     AuditEntry,
     DataSubject,
@@ -39,8 +41,10 @@ from registry.models import (
     PurgeRun,
     RememberedIdentifier,
     RetentionDue,
+    SubjectRequest,
 )
 from registry.processing import may_process, open_processing
+from registry.requests import answering, verifying
 from tests.factories import DAY, EMAIL, MOMENT, PHONE, block, enter, hold, person, purpose, question, staff
 
 pytestmark = pytest.mark.django_db
@@ -253,6 +257,51 @@ def test_a_demand_before_its_time_is_left_alone(subject, ask):
     certificate = ask(now=MOMENT + DAY)
     assert demands.finish_due(MOMENT) == 0
     assert not finish(certificate).finished_at and subject.data.exists()
+
+
+# --- claims of the same address ------------------------------------------------------------------------------------
+
+
+def asked_by_page(now=MOMENT):
+    """Whoever typed the address; the claimant and the request that went over to whom it is from."""
+    page, kind = SubjectRequest.Channel.PAGE, SubjectRequest.Kind.ERASURE
+    request = asking_requests.ask("email", EMAIL, kind, channel=page, language="kk", now=now, text="forget my hens")
+    claimant = request.subject
+    assert verifying.confirm(request.pk, now=now) == verifying.Outcome.DONE
+    return claimant, SubjectRequest.objects.get(pk=request.pk)
+
+
+def carry_out(request, by):
+    """Answered, and the letter is gone."""
+    ground = answering.Details(ground=LegalGround.objects.first())
+    answering.answer(request, "granted", "Gone.", by=by, now=MOMENT, details=ground)
+    OutgoingMessage.objects.update(state="sent", sent_at=MOMENT)
+    assert demands.finish_due(MOMENT) == 1
+
+
+def test_an_erasure_takes_the_claim_of_the_request_that_asked_for_it(subject, officer):
+    claimant, request = asked_by_page()
+    assert claimant != request.subject == subject and claimant.data.count() == 2
+    carry_out(request, officer)
+    certificate = ErasureCertificate.objects.get()
+    assert not claimant.data.exists() and not subject.data.exists() and certificate.finished_at and not certificate.remains
+    told = set(certifying.records(certificate).values_list("subject", flat=True))
+    assert told == {subject.pk, claimant.pk}
+    assert certificates.act(certificate, "en", MOMENT).count("an unconfirmed claim of the same address") == 2
+    assert DataSubject.objects.get(pk=claimant.pk).status == DataSubject.Status.ERASED
+
+
+def test_a_claim_that_something_keeps_stays_and_so_does_a_neighbour_s(subject, officer):
+    claimant, request = asked_by_page()
+    waiting = question("feedback", email=EMAIL).subject
+    neighbour = asking_requests.ask(
+        "email", "neighbour@example.kz", "access", channel="page", language="kk", now=MOMENT - DAY
+    )
+    verifying.disown(neighbour.pk, now=MOMENT - DAY)  # over, too, and the purge has not come yet
+    assert waiting == claimant
+    carry_out(request, officer)
+    assert claimant.data.contacts().exists() and neighbour.subject.data.exists()
+    assert not claimant.data.filter(category__code="request-text").exists(), "nothing keeps what went over"
 
 
 # --- what is left behind ------------------------------------------------------------------------------------------

@@ -229,6 +229,13 @@ def test_a_request_beyond_its_term_is_a_notice_unless_it_waits_for_its_person(ch
     assert bool(found("request-late")) is is_found
 
 
+@pytest.mark.parametrize(("due_on", "is_found"), [("2026-11-21", True), (None, False)])
+def test_a_request_that_was_late_before_its_pause_is_a_notice(due_on, is_found):
+    request = opening.receive(person(), SubjectRequest.Kind.ACCESS, channel="mail", language="ru", now=MOMENT)
+    SubjectRequest.objects.filter(pk=request.pk).update(due_on=due_on, alarm_on=None, state="paused")
+    assert bool(found("request-late")) is is_found
+
+
 def test_a_year_without_holidays_is_a_warning(monkeypatch):
     assert not found("calendar-unknown") and not calendar.is_known(2500)
     monkeypatch.setattr(calendar, "is_known", lambda year: year < 2027)

@@ -246,7 +246,7 @@ def test_a_list_names_whom_the_gate_let_through_when_it_was_written(incident, of
 
 def withdraw(subject, at):
     lock_subjects([subject.pk])
-    assert end_processing(subject, [purpose()], Processing.State.WITHDRAWN, now=at)
+    assert end_processing(subject, [purpose().pk], Processing.State.WITHDRAWN, now=at)
 
 
 def test_a_list_that_was_never_written_names_nobody(officer, now):

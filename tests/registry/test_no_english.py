@@ -23,6 +23,7 @@ from consent.models import Campaign, Confirmation, PolicyVersion, ReceivedMail
 from consent.policy import publish
 from registry import (
     approving,
+    audience,
     blocking,
     demands,
     disclosure,
@@ -34,6 +35,7 @@ from registry import (
     rules,
     transfers,
 )
+from registry.audience import keys
 from registry.incidents import opening as entering
 from registry.models import (
     DataExport,
@@ -42,9 +44,11 @@ from registry.models import (
     LegalGround,
     LegalHold,
     PersonalDatum,
+    PersonNotice,
     ProcessingPurpose,
     PurgePreview,
     Recipient,
+    RecipientKey,
     RecipientNotice,
     ReplyTemplate,
     RetentionSettings,
@@ -57,7 +61,7 @@ from registry.models import (
 )
 from registry.requests import opening, papers, verifying
 from registry.simulating import Proposal
-from registry.transfers import notices
+from registry.transfers import notices, telling
 from tests.consent.test_campaigns import widen
 from tests.consent.test_languages import FOREIGN, NAMES
 from tests.consent.test_policy import draft
@@ -75,7 +79,7 @@ NUMBERED = {
     "subject_id": DataSubject, "purpose_id": ProcessingPurpose, "preview_id": PurgePreview, "change_id": RuleChange,
     "datum_id": PersonalDatum, "hold_id": LegalHold, "policy_id": PolicyVersion, "campaign_id": Campaign,
     "request_id": SubjectRequest, "mail_id": ReceivedMail, "incident_id": Incident, "confirmation_id": Confirmation, "filter_id": SavedFilter, "export_id": DataExport, "pk": StaffMember,
-    "transfer_id": Transfer, "notice_id": RecipientNotice,
+    "transfer_id": Transfer, "notice_id": RecipientNotice, "recipient_id": Recipient, "key_id": RecipientKey, "person_notice_id": PersonNotice,
 }  # fmt: skip
 TYPED = {"page": "registry_datasubject", "kind": "authenticator"}
 LEFT_OUT = {"logout", "view_on_site", "app_list"}  # opened below; leads elsewhere; our index has no such page
@@ -233,6 +237,12 @@ def hand_over(subject, officer, today):
     transfers.take(given, by=officer, now=today).close()
     transfer_to(body, officer, today)
     notices.open_for([subject.pk], notices.Event.WITHDRAWN, now=today)
+    own = Recipient.objects.create(code="mailer", kind="own", name_kk="№", country_id="KZ")
+    own.categories.set(subject.data.values_list("category", flat=True))
+    key, _text = keys.make(own, last_day=today.date(), by=officer, now=today)
+    b"".join(audience.opened(key, purpose(), 0, clock=lambda: today))
+    telling.ask_to_be_told(subject, by=officer, reason="№ 13", now=today)
+    PersonNotice.objects.create(transfer=given, subject=subject, opened_at=today, due_on=today.date())
 
 
 def pages_of_lists():

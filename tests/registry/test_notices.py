@@ -97,20 +97,6 @@ def test_the_due_day_is_a_working_day(given, today):
     assert RecipientNotice.objects.get().due_on > timezone.localdate(today)
 
 
-def test_a_small_cell_stays_hidden_before_and_after_one_joins(partner, today):  # noqa: F811
-    last_month = today.replace(day=1) - 5 * DAY
-    for _number in range(3):
-        person("site-news", now=last_month)
-    before = statistics.table(today)
-    person("site-news", now=last_month)
-    after = statistics.table(today)
-    assert before and before == after and all(cell.people is None for cell in after)
-    person("site-news", now=last_month)
-    assert [cell.people for cell in statistics.table(today)] == [5]
-    person("site-news", now=today)
-    assert [cell.people for cell in statistics.table(today)] == [5]
-
-
 def test_statistics_are_a_transfer_of_nobody(partner, today):  # noqa: F811
     handed = statistics.hand_over(partner, file_format="json", reason="research", by=staff(), now=today)
     assert (handed.transfer.people, handed.transfer.ground, handed.transfer.lines.count()) == (0, "d", 0)

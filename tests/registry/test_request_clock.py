@@ -1,15 +1,19 @@
 """The last day of a request: the table of the Law's deadlines, local days, pauses, moved days, and why it is that day.
 
-Broken and seen to fail. In registry/requests/clock.py: the first day of a pause, a second pause, extensions, the local date,
-requests not confirmed yet left out of `recount`, calendar days counted and told as working days. In registry/calendar.py: the
-border of `late_before` and how far back it looks, 1 November, the days around Kurban Ait. In registry/certifying.py: the
-promised day in `is_over` and in `ends_at`. In registry/admin/calendar.py: the recount.
+Broken and seen to fail. In registry/requests/clock.py: a term that was over before its pause, `settle`, a second pause,
+extensions, the local date, requests not confirmed yet left out of `recount`, calendar days counted and told as working
+days. In registry/working_days.py: the first and the last day of a pause, a last day that moves into one. In
+registry/requests: late ones that are paused in counting.py, the refusal to extend what is over. In
+registry/calendar.py: the border of `late_before` and how far back it looks, 1 November, the days around Kurban Ait. In
+registry/certifying.py: the promised day in `is_over` and in `ends_at`. In registry/admin/calendar.py: the recount.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils.translation import override
 from hypothesis import given
@@ -17,9 +21,9 @@ from hypothesis import strategies as st
 
 from registry import calendar, certifying, demands
 from registry.models import AuditEntry, Deadline, LegalGround, SubjectRequest, WorkCalendarOverride
-from registry.requests import answering, clock, handling, opening, verifying
+from registry.requests import answering, clock, counting, handling, opening, verifying
 from registry.requests.answering import Details
-from registry.working_days import Calendar, Stated
+from registry.working_days import Calendar, Stated, standing
 from tests.factories import DAY, MOMENT, enter, person, staff
 from tests.registry.test_working_days import STATED, TABLE
 
@@ -56,9 +60,22 @@ def due(request):
 
 
 def paused(request, by, first, last):
-    verifying.doubt(request, by=by, reason="another signature", now=noon(first))
+    doubt(request, by, first)
     assert read(request).due_on is None
-    assert verifying.confirm(request.pk, now=noon(last)) == verifying.Outcome.DONE
+    known(request, by, last)
+
+
+def doubt(request, by, day):
+    verifying.doubt(request, by=by, reason="another signature", now=noon(day))
+
+
+def known(request, by, day):
+    assert verifying.check(request, ["document"], by=by, now=noon(day)) == verifying.Outcome.DONE
+
+
+def refused(request, by, day):
+    details = Details(ground=LegalGround.objects.first())
+    return answering.answer(request, Outcome.REFUSED, "Who?", by=by, now=noon(day), details=details)
 
 
 def state_day(day, kind="dayoff", reason="decree"):
@@ -126,8 +143,17 @@ def test_what_waits_for_its_person_is_counted_anew_too():
 
 def test_a_paused_one_has_no_day_before_and_after(clerk):
     request = received("2026-11-23")
-    verifying.doubt(request, by=clerk, reason="another signature", now=noon("2026-11-24"))
+    doubt(request, clerk, "2026-11-24")
     assert state_day("2026-11-25") == 0 and read(request).due_on is None
+
+
+def test_a_day_moved_during_a_pause_may_take_the_lateness_away_and_bring_it_back(clerk):
+    request = received("2026-11-23")
+    doubt(request, clerk, "2026-11-27")
+    assert due(request) == "2026-11-26"
+    assert state_day("2026-11-26") == 1 and read(request).due_on is None
+    WorkCalendarOverride.objects.all().delete()
+    assert clock.recount(MOMENT) == 1 and due(request) == "2026-11-26"
 
 
 def test_a_day_moved_in_the_console_moves_the_requests_at_once(client):
@@ -160,7 +186,9 @@ PAUSES = {
     "the same day": ("2026-11-25", [("2026-11-26", "2026-11-26")], "2026-11-30"),
     "a working day": ("2026-11-23", [("2026-11-24", "2026-11-25")], "2026-11-27"),
     "over a weekend": ("2026-11-25", [("2026-11-27", "2026-11-30")], "2026-12-01"),
-    "over a weekend only": ("2026-11-25", [("2026-11-27", "2026-11-29")], "2026-11-30"),
+    "over a weekend only": ("2026-11-25", [("2026-11-28", "2026-11-29")], "2026-11-30"),
+    "on the last day": ("2026-11-23", [("2026-11-26", "2026-12-01")], "2026-12-01"),
+    "on the day of receipt": ("2026-11-23", [("2026-11-23", "2026-11-24")], "2026-11-26"),
     "over a holiday": ("2026-12-14", [("2026-12-15", "2026-12-17")], "2026-12-21"),
     "two pauses": ("2026-11-23", [("2026-11-24", "2026-11-25"), ("2026-11-26", "2026-11-30")], "2026-12-01"),
 }
@@ -174,7 +202,67 @@ def test_days_of_a_pause_do_not_count(clerk, name):
         paused(request, clerk, *pause)
     assert due(request) == last
     other = received(day)
-    assert due(other) != last or name in {"the same day", "over a weekend only"}
+    assert due(other) != last or name in {"the same day", "over a weekend only", "on the day of receipt"}
+
+
+def test_what_was_late_before_its_pause_stays_late_through_it_and_after(clerk):
+    request, in_time = received("2026-11-23"), received("2026-11-23")
+    doubt(in_time, clerk, "2026-11-26")
+    doubt(request, clerk, "2026-11-27")
+    request = read(request)
+    assert (request.due_on, request.alarm_on) == (date(2026, 11, 26), None) and request.is_overdue(date(2026, 11, 27))
+    assert list(SubjectRequest.objects.overdue(date(2026, 12, 9))) == [request]
+    assert "paused on 27.11.2026, after the last day" in request.explained("en")
+    known(request, clerk, "2026-12-10")
+    known(in_time, clerk, "2026-12-10")
+    assert (due(request), due(in_time)) == ("2026-11-26", "2026-12-10")
+    assert read(request).is_overdue(date(2026, 12, 10)) and not read(in_time).is_overdue(date(2026, 12, 10))
+    assert "27.11.2026, after the last day" in read(request).explained("en")
+
+
+def test_a_refusal_during_a_pause_is_judged_by_the_pause_up_to_it(clerk):
+    late, in_time, after = (received("2026-11-23") for _ in range(3))
+    doubt(in_time, clerk, "2026-11-25")
+    doubt(late, clerk, "2026-11-27")
+    doubt(after, clerk, "2026-11-26")
+    assert refused(in_time, clerk, "2026-12-15").due_on == date(2026, 12, 17)  # the 16th is a holiday
+    assert read(in_time).was_in_time(date(2026, 12, 15)) and "25.11.2026 to 14.12.2026" in read(in_time).explained("en")
+    assert refused(late, clerk, "2026-11-28").due_on == date(2026, 11, 26)
+    assert not read(late).was_in_time(date(2026, 11, 28))
+    assert refused(after, clerk, "2026-11-28").due_on == date(2026, 11, 30)
+    with override("en"):
+        found = dict(counting.by_kind(noon("2026-11-01"), noon("2026-12-31")))
+    assert found["copy of the data"] == counting.Counts(received=3, answered=3, refused=3, in_time=2, late=1)
+    assert list(counting.late(noon("2026-11-01"), noon("2026-12-31"))) == [late]
+
+
+def test_the_report_counts_what_was_late_before_its_pause(clerk):
+    request, stands = received("2026-11-23"), received("2026-11-23")
+    doubt(stands, clerk, "2026-11-25")
+    doubt(request, clerk, "2026-11-27")
+    assert list(counting.late(noon("2026-11-01"), noon("2026-12-01"))) == [request]
+    with override("en"):
+        found = dict(counting.by_kind(noon("2026-11-01"), noon("2026-12-01")))
+    assert found["all kinds"] == counting.Counts(received=2, open=2, late=1)
+
+
+def test_nothing_is_answered_without_a_last_day(clerk):
+    request = received("2026-11-23")
+    doubt(request, clerk, "2026-11-25")
+    moment = noon("2026-11-26")
+    forced = {"state": "answered", "outcome": "refused", "answered_at": moment, "ground": LegalGround.objects.first()}
+    with pytest.raises(IntegrityError, match="evidence"), transaction.atomic():
+        SubjectRequest.objects.filter(pk=request.pk).update(**forced, answer_id=1)
+    assert SubjectRequest.objects.filter(pk=request.pk).update(**forced, answer_id=1, due_on=moment.date()) == 1
+
+
+def test_a_term_that_is_over_is_not_extended(clerk):
+    request = received("2026-11-23")
+    with pytest.raises(ValidationError):
+        handling.extend(request, 5, by=clerk, reason="an archive is searched", now=noon("2026-11-27"))
+    assert due(request) == "2026-11-26"
+    handling.extend(request, 5, by=clerk, reason="an archive is searched", now=noon("2026-11-26"))
+    assert due(request) == "2026-12-03"
 
 
 def test_a_pause_of_one_request_moves_no_other(clerk):
@@ -204,9 +292,9 @@ def test_a_term_of_calendar_days_ends_on_a_working_day():
 
 # --- why -------------------------------------------------------------------------------------------------------------
 HOLIDAYS = {
-    "kk": ("Наурыз", "жұмыс күні", "кідірт"),
-    "ru": ("Наурыз", "рабочий день", "приостан"),
-    "en": ("Nowruz", "working day 1", "paused from 26.03.2026 to 27.03.2026"),
+    "kk": ("Наурыз", "жұмыс күні", "26.03.2026 есептелмейді"),
+    "ru": ("Наурыз", "рабочий день", "26.03.2026 не считается"),
+    "en": ("Nowruz", "working day 1", "26.03.2026 does not count: the clock was paused"),
 }
 
 
@@ -219,14 +307,14 @@ def test_every_last_day_says_why_in_three_languages(clerk, language):
     assert all(
         day in told for day in ("20.03.2026", "26.03.2026", "27.03.2026", read(request).due_on.strftime("%d.%m.%Y"))
     )
-    assert told.count(HOLIDAYS[language][0]) == 5 and HOLIDAYS[language][1] in told
+    assert told.count(HOLIDAYS[language][0]) == 5 and all(words in told for words in HOLIDAYS[language][1:])
 
 
 def test_a_stated_day_is_named_and_a_pause_says_that_the_clock_stands(clerk):
     request = received("2026-11-23")
     state_day("2026-11-25", reason="decree 77")
     assert "25.11.2026 decree 77" in read(request).explained("ru")
-    verifying.doubt(request, by=clerk, reason="another signature", now=noon("2026-11-24"))
+    doubt(request, clerk, "2026-11-24")
     told = {read(request).explained(language) for language in ("kk", "ru", "en")}
     assert len(told) == 3 and any("paused until" in one for one in told)
 
@@ -234,7 +322,7 @@ def test_a_stated_day_is_named_and_a_pause_says_that_the_clock_stands(clerk):
 # --- what holds for any calendar ---------------------------------------------------------------------------------------
 DAYS = st.dates(date(2026, 1, 1), date(2027, 12, 31))
 TERMS = st.integers(1, 20)
-PAUSED = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 20)), max_size=3)
+PAUSES_ANYWHERE = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 20)), max_size=3)
 UNITS = st.sampled_from(Deadline.Unit.values)
 
 
@@ -242,25 +330,45 @@ def counted(day, length, unit, spans, stated):
     at = datetime.combine(day, time(12), tzinfo=ALMATY)
     request = SubjectRequest(received_at=at, length=length, unit=unit)
     pauses = [(day + timedelta(days=after), day + timedelta(days=after + long)) for after, long in spans]
-    return clock._due(request, Calendar(stated), pauses), {
-        first + timedelta(days=number) for first, last in pauses for number in range(1, (last - first).days + 1)
-    }
+    return clock._due(request, Calendar(stated), pauses), standing(pauses)
 
 
-@given(day=DAYS, length=TERMS, unit=UNITS, spans=PAUSED, stated=STATED)
+@given(day=DAYS, length=TERMS, unit=UNITS, spans=PAUSES_ANYWHERE, stated=STATED)
 def test_a_pause_never_ends_a_term_earlier_and_staff_are_never_warned_late(day, length, unit, spans, stated):
     without, with_pause = counted(day, length, unit, [], stated)[0], counted(day, length, unit, spans, stated)[0]
     assert with_pause.day >= without.day and with_pause.naive >= without.naive
     assert day < with_pause.alarm <= with_pause.day
 
 
-@given(day=DAYS, length=TERMS, spans=PAUSED, stated=STATED)
+LATER = st.integers(0, 40)
+
+
+@given(day=DAYS, length=TERMS, unit=UNITS, spans=PAUSES_ANYWHERE, stated=STATED, later=LATER, long=LATER)
+def test_a_pause_after_the_last_day_makes_nothing_in_time(day, length, unit, spans, stated, later, long):
+    last = counted(day, length, unit, spans, stated)[0].day
+    after = (last - day).days + 1 + later
+    assert counted(day, length, unit, [*spans, (after, long)], stated)[0].day == last
+
+
+@given(day=DAYS, length=TERMS, unit=UNITS, spans=PAUSES_ANYWHERE, stated=STATED, other=LATER)
+def test_a_pause_that_ends_on_the_day_it_began_changes_nothing(day, length, unit, spans, stated, other):
+    assert counted(day, length, unit, spans, stated) == counted(day, length, unit, [*spans, (other, 0)], stated)
+
+
+@given(day=DAYS, length=TERMS, unit=UNITS, spans=PAUSES_ANYWHERE, stated=STATED, long=LATER)
+def test_a_pause_on_the_last_day_leaves_that_of_settling_it_to_answer_in(day, length, unit, spans, stated, long):
+    last = counted(day, length, unit, spans, stated)[0].day
+    found = counted(day, length, unit, [*spans, ((last - day).days, long)], stated)[0].day
+    assert found >= last + timedelta(days=long)
+
+
+@given(day=DAYS, length=TERMS, spans=PAUSES_ANYWHERE, stated=STATED)
 def test_exactly_so_many_working_days_outside_the_pauses_are_counted(day, length, spans, stated):
-    found, standing = counted(day, length, "working_days", spans, stated)
+    found, stood = counted(day, length, "working_days", spans, stated)
     between = {day + timedelta(days=number) for number in range(1, (found.day - day).days + 1)}
     days = Calendar(stated)
-    assert sum(days.is_working(one) for one in between - standing) == length
-    assert days.is_working(found.day) and found.day not in standing
+    assert sum(days.is_working(one) for one in between - stood) == length
+    assert days.is_working(found.day) and found.day not in stood
 
 
 # --- demanded erasures -------------------------------------------------------------------------------------------------

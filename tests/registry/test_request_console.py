@@ -3,17 +3,25 @@
 Broken and seen to fail: the right asked for by every page of an act and by the desk; the right of the kind asked for before
 the transaction (its record was lost with it); the fresh second factor before destroying; the kind the page was shown for;
 what is offered in which state and outcome; the letter on paper; the tabs; the last day shown as the midnight after it; the
-moment of receipt; the checklist in the same transaction; a known contact entered as somebody new; the later scan.
+moment of receipt; the checklist in the same transaction; a known contact entered as somebody new; the later scan; what the
+page said was so already, and the second factor not asked for then; the ground on paper; a contact answering does not need.
+Of a copy at the desk: the right (page and operation), the second factor, the checklist, the answer before it, whom a letter
+reaches, a number where no messages go.
 """
 
+import html
+import io
+import zipfile
 from datetime import date, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from registry import purging, roles, scans, tasks
+from registry import demands, purging, roles, scans, tasks
 from registry.admin.request_page import due_of
 from registry.admin.request_show import reason_for
 from registry.models import (
@@ -25,11 +33,12 @@ from registry.models import (
     OutgoingMessage,
     PersonalDatum,
     ReplyTemplate,
+    StaffMember,
     StaffSession,
     SubjectRequest,
 )
 from registry.registration import accept, register
-from registry.requests import handling, opening, papers, verifying
+from registry.requests import answering, copying, handling, letters, opening, papers, verifying
 from tests.factories import DAY, EMAIL, PHONE, block, enter, hold, person, staff
 from tests.house import member
 
@@ -240,7 +249,7 @@ def test_the_auditor_sees_the_page_and_no_act_and_no_text(client):
 
 def offered(client, request):
     body = body_of(client, PAGE, request.pk)
-    names = ["answer", "take", "check", "ask", "kind", "extend", "doubt", "copy", "join", "spam"]
+    names = ["answer", "take", "check", "ask", "kind", "extend", "doubt", "contact", "copy", "join", "spam"]
     return {name for name in names if f"/{request.pk}/{name}/" in body}
 
 
@@ -250,7 +259,7 @@ def test_what_is_offered_fits_the_state(client, clerk):
     works = in_work(kind=Kind.ACCESS)
     assert offered(client, works) == {"answer", "take", "kind", "extend", "doubt", "copy", "spam"}
     verifying.doubt(works, by=clerk, reason="strange", now=timezone.now())
-    assert offered(client, works) == {"answer", "take", "check", "ask", "kind", "spam"}
+    assert offered(client, works) == {"answer", "take", "check", "kind", "spam"}
     handling.close_as_spam(works, by=clerk, reason="nonsense", now=timezone.now())
     assert offered(client, works) == set()
 
@@ -259,6 +268,56 @@ def test_take(client, clerk):
     request = in_work()
     assert do(client, "take", request).status_code == 302
     assert again(request).assignee == clerk
+
+
+def test_a_kind_that_ends_something_is_said_to_wait_for_the_person_before_and_after(client, clerk):
+    request = in_work()
+    assert offered(client, request) & {"check", "ask"} == set()
+    assert "wait until they confirm this too" in body_of(client, "request_kind", request.pk)
+    done = client.post(address("request_kind", request.pk), {"kind": "erasure"}, follow=True).content.decode()
+    assert "carried out when the person has confirmed this" in done and "confirmed another kind of request" in done
+    assert offered(client, request) >= {"check", "ask"}
+    body = body_of(client, "request_answer", request.pk)
+    assert "confirmed another kind of request" in body and "?outcome=granted" not in body
+    do(client, "check", request, checks=["document"])
+    assert offered(client, request) & {"check", "ask"} == set()
+
+
+def test_a_kind_that_ends_nothing_is_corrected_without_a_word(client, clerk):
+    request = in_work()
+    done = client.post(address("request_kind", request.pk), {"kind": "access"}, follow=True).content.decode()
+    assert "confirmed another kind of request" not in done and "Done and recorded" in done
+
+
+def test_an_extension_names_its_ground_and_shows_it(client, clerk):
+    request = in_work()
+    ground = LegalGround.objects.exclude(pk=request.deadline.ground_id).first()
+    do(client, "extend", request, days=2, reason="many papers", ground=ground.pk)
+    body = body_of(client, PAGE, request.pk)
+    assert f"many papers; {letters.cited(ground)}" in html.unescape(body)
+    assert do(client, "extend", request, days=2, reason="x" * 241, ground=ground.pk).status_code == 200
+    assert again(request).extra_days == 2
+
+
+def test_what_is_late_is_extended_by_nobody(client, clerk):
+    request = in_work()
+    SubjectRequest.objects.filter(pk=request.pk).update(due_on=timezone.localdate() - DAY)
+    assert "extend" not in offered(client, request)
+
+
+def test_a_request_that_was_late_before_its_pause_is_overdue_in_the_list(client, clerk):
+    request = in_work(received_at=timezone.now() - 30 * DAY)
+    verifying.doubt(request, by=clerk, reason="strange", now=timezone.now())
+    assert listed(client, "?show=overdue") == {request.number}
+    assert "overdue" in body_of(client, PAGE, request.pk)
+
+
+def test_an_erasure_is_offered_no_question_to_be_joined_to(client, clerk):
+    question = in_work()
+    erasure = in_work(question.subject, Kind.ERASURE)
+    assert "join" not in offered(client, erasure) and "join" in offered(client, question)
+    do(client, "join", erasure, other=question.pk)
+    assert again(erasure).state == State.OPEN
 
 
 def test_correct_the_kind(client, clerk):
@@ -301,7 +360,7 @@ def test_a_request_without_a_contact_can_t_be_asked_about(client, clerk):
 def test_doubt_extend_join_and_spam_do_what_they_say(client, clerk):
     first, second = in_work(), in_work(kind=Kind.ACCESS)
     due = first.due_on
-    do(client, "extend", first, days=2, reason="many papers")
+    do(client, "extend", first, days=2, reason="many papers", ground=LegalGround.objects.first().pk)
     assert again(first).extra_days == 2 and again(first).due_on > due
     do(client, "doubt", first, reason="another signature")
     assert again(first).state == State.PAUSED
@@ -316,7 +375,8 @@ def test_doubt_extend_join_and_spam_do_what_they_say(client, clerk):
 @pytest.mark.parametrize("reason", ["", "write to hen@example.kz"])
 def test_a_reason_is_given_and_quotes_nothing(client, clerk, name, reason):
     request = in_work()
-    assert do(client, name, request, reason=reason, days=1).status_code == 200
+    ground = LegalGround.objects.first().pk
+    assert do(client, name, request, reason=reason, days=1, ground=ground).status_code == 200
     assert again(request).state == State.OPEN and again(request).extra_days == 0
 
 
@@ -344,7 +404,7 @@ def test_the_copy_is_asked_for_and_its_state_shown(client, clerk):
 
 ACTS = {
     "take": {}, "kind": {"kind": "erasure"}, "check": {"checks": ["document"]}, "ask": {}, "doubt": {"reason": "strange"},
-    "extend": {"days": 1, "reason": "slow"}, "join": {}, "spam": {"reason": "spam"}, "copy": {},
+    "extend": {"days": 1, "reason": "slow"}, "join": {}, "hand_over": {}, "spam": {"reason": "spam"}, "copy": {},
     "answer": {"kind": "access", "text": ANSWER},
 }  # fmt: skip
 
@@ -457,8 +517,53 @@ def test_blocking_and_unblocking(client, clerk):
 
 def test_an_act_that_can_t_be_carried_out_says_why_and_changes_nothing(client, clerk):
     request = in_work(kind=Kind.UNBLOCKING)
-    assert "Nothing was changed" in answer(client, request).content.decode()
+    assert "is another one meanwhile" in answer(client, request).content.decode()
     assert again(request).state == State.OPEN and not OutgoingMessage.objects.filter(letter="request_answer").exists()
+
+
+def test_what_is_so_already_is_granted_and_the_page_says_that_nothing_is_done(client, clerk):
+    subject = person(now=timezone.now() - DAY)
+    block(subject)
+    request = in_work(subject, Kind.BLOCKING)
+    body = body_of(client, "request_answer", request.pk)
+    assert "is blocked already" in body and "Block and answer" not in body and "уже заблокированы" in body
+    assert answer(client, request, was_so="blocked").status_code == 302
+    assert again(request).outcome == "granted"
+    assert "done; it was blocked already" in body_of(client, PAGE, request.pk)
+
+
+def test_what_is_so_no_longer_is_shown_anew_and_not_done_unseen(client, clerk):
+    subject = person(now=timezone.now() - DAY)
+    request = in_work(subject, Kind.BLOCKING)
+    stale = answer(client, request, was_so="blocked").content.decode()
+    assert "is another one meanwhile" in stale and again(request).state == State.OPEN
+    assert DataSubject.objects.get(pk=subject.pk).status == "active"
+
+
+def test_a_second_erasure_needs_no_ground_and_no_second_factor(client, officer):
+    subject = person(now=timezone.now() - DAY)
+    request = in_work(subject, Kind.ERASURE)
+    hold(subject)
+    demands.demand(subject, ground=LegalGround.objects.first(), reason="asked", by=officer, now=timezone.now())
+    come_in(client, officer)
+    StaffSession.objects.update(verified_at=timezone.now() - timedelta(hours=1))
+    body = body_of(client, "request_answer", request.pk)
+    assert "is destroyed, or is being so" in body and 'name="ground"' not in body
+    assert answer(client, request, was_so="erased").status_code == 302
+    assert again(request).outcome == "granted" and ErasureCertificate.objects.count() == 1
+
+
+def test_a_demand_says_which_requests_wait(client, officer):
+    request = in_work()
+    come_in(client, officer)
+    body = body_of(client, "demand_erasure", request.subject_id)
+    assert "still waits, and is answered as usual" in body and request.number in body
+    assert "•••@example.kz" not in body  # the contact does not go at once
+    client.post(address("demand_erasure", request.subject_id), {"ground": LegalGround.objects.first().pk, "reason": "x"})
+    act = body_of(client, "registry_erasurecertificate_change", ErasureCertificate.objects.get().pk)
+    with translation.override("kk"):
+        told = translation.gettext("Kept until what this person has asked is answered, and destroyed then: %(n)s.")
+    assert told % {"n": 2} in act and request.number not in act
 
 
 def test_a_copy_is_built_before_it_is_promised(client, clerk):
@@ -518,6 +623,131 @@ def test_who_has_no_contact_gets_the_letter_on_paper_at_once(client, clerk):
     shown = answer(client, again(request)).content.decode()
     assert ANSWER in shown and request.number in shown and 'lang="ru"' in shown
     assert not OutgoingMessage.objects.filter(letter="request_answer").exists()
+
+
+def test_a_refusal_on_paper_names_act_and_article_and_where_to_complain(client, clerk):
+    request = received(channel=Channel.DESK, has_contact=False, by=clerk)
+    ground = LegalGround.objects.exclude(article="").first()
+    shown = html.unescape(answer(client, request, "refused", ground=ground.pk).content.decode())
+    assert ground.act_ru in shown and ground.article in shown and "Правовое основание отказа" in shown
+    later = html.unescape(do(client, "letter", again(request), usual="request").content.decode())
+    assert ground.act_ru in later and ground.article in later
+
+
+# The copy at the desk
+
+
+@pytest.fixture
+def _home(settings, tmp_path):
+    settings.HOME = tmp_path
+
+
+def with_a_copy(clerk, *, subject=None, contact=None, has_contact=False, is_answered=True):
+    request = received(subject, Kind.ACCESS, channel=Channel.DESK, has_contact=has_contact, by=clerk)
+    if contact:
+        SubjectRequest.objects.filter(pk=request.pk).update(contact_id=contact.pk)
+    verifying.check(request, ["document"], by=clerk, now=timezone.now())
+    copying.ask(request, by=clerk, now=timezone.now())
+    assert copying.build_waiting(clock=timezone.now) == 1
+    if is_answered:
+        answering.answer(request, "granted", ANSWER, by=clerk, now=timezone.now())
+    return again(request)
+
+
+def given(client, request):
+    answered = client.post(address("request_hand_over", request.pk))
+    return b"".join(answered.streaming_content) if answered.streaming else b""
+
+
+@pytest.mark.usefixtures("_home")
+def test_who_has_no_contact_gets_the_copy_at_the_desk_once(client, clerk):
+    request = with_a_copy(clerk)
+    assert "/hand-over/" in body_of(client, PAGE, request.pk)
+    assert "It is given once" in body_of(client, "request_hand_over", request.pk)
+    file = given(client, request)
+    assert ASKED in zipped(file) and CopyPackage.objects.get().state == "taken"
+    entry = AuditEntry.objects.get(operation="export", actor=clerk)
+    assert (entry.reason, entry.subject_id) == ("copy handed over", request.subject_id)
+    assert given(client, request) == b"" and "/hand-over/" not in body_of(client, PAGE, request.pk)
+
+
+def zipped(file):
+    with zipfile.ZipFile(io.BytesIO(file)) as opened:
+        return "".join(opened.read(name).decode(errors="replace") for name in opened.namelist())
+
+
+@pytest.mark.usefixtures("_home")
+def test_whom_a_letter_reaches_fetches_the_copy_alone(client, clerk):
+    request = with_a_copy(clerk, has_contact=True)
+    assert "/hand-over/" not in body_of(client, PAGE, request.pk) and given(client, request) == b""
+    with pytest.raises(ValidationError):
+        copying.take(request, by=clerk, now=timezone.now())
+    assert CopyPackage.objects.get().state == "ready"
+
+
+@pytest.mark.usefixtures("_home")
+@pytest.mark.parametrize("backend", ["", "config.sms_folder.send"])
+def test_a_number_reaches_nobody_where_no_messages_go(client, clerk, settings, backend):
+    settings.SMS_BACKEND = backend
+    subject = person(phone=PHONE, now=timezone.now() - DAY)
+    request = with_a_copy(clerk, subject=subject, contact=subject.data.get(category__code="phone"))
+    assert ("/hand-over/" in body_of(client, PAGE, request.pk)) is not bool(backend)
+    assert bool(given(client, request)) is not bool(backend)
+
+
+@pytest.mark.usefixtures("_home")
+def test_before_the_answer_or_to_somebody_not_seen_nothing_is_handed_over(client, clerk):
+    request = with_a_copy(clerk, is_answered=False)
+    assert given(client, request) == b""
+    answering.answer(request, "granted", ANSWER, by=clerk, now=timezone.now())
+    CopyPackage.objects.update(expires_at=timezone.now())
+    assert given(client, request) == b"" and CopyPackage.objects.get().state == "ready"
+
+
+@pytest.mark.usefixtures("_home")
+def test_to_whom_nobody_has_seen_nothing_is_handed_over(client, clerk):
+    request = in_work(kind=Kind.ACCESS)  # by the link in a letter
+    SubjectRequest.objects.filter(pk=request.pk).update(contact_id=None)
+    copying.ask(request, by=clerk, now=timezone.now())
+    assert copying.build_waiting(clock=timezone.now) == 1
+    answering.answer(request, "granted", ANSWER, by=clerk, now=timezone.now())
+    assert "/hand-over/" not in body_of(client, PAGE, request.pk) and given(client, request) == b""
+
+
+@pytest.mark.usefixtures("_home")
+def test_handing_over_is_a_right_of_its_own_and_wants_an_appointment(client, clerk):
+    request, outsider = with_a_copy(clerk), member("handler")
+    for code in ("handle_subjectrequest", "view_subjectrequest", "view_datasubject"):
+        outsider.user_permissions.add(Permission.objects.get(codename=code))
+    outsider = StaffMember.objects.get(pk=outsider.pk)
+    with pytest.raises(PermissionDenied):
+        copying.take(request, by=outsider, now=timezone.now())
+    unappointed = staff("stranger", appointed=False)
+    with pytest.raises(PermissionDenied):
+        copying.take(request, by=unappointed, now=timezone.now())
+    come_in(client, outsider)
+    assert "/hand-over/" not in body_of(client, PAGE, request.pk)
+    assert client.get(address("request_hand_over", request.pk)).status_code == 403
+    assert client.post(address("request_hand_over", request.pk)).status_code == 403
+    assert AuditEntry.objects.filter(operation="refused", reason=copying.HAND_OVER).count() == 4
+    assert CopyPackage.objects.get().state == "ready"
+
+
+@pytest.mark.usefixtures("_home")
+def test_handing_over_wants_a_fresh_second_factor(client, clerk):
+    request = with_a_copy(clerk)
+    StaffSession.objects.update(verified_at=timezone.now() - timedelta(hours=1))
+    for answered in (
+        client.get(address("request_hand_over", request.pk)), client.post(address("request_hand_over", request.pk)),
+    ):  # fmt: skip
+        assert answered.status_code == 302 and "/step-up/" in answered.url.replace("again", "step-up")
+    assert CopyPackage.objects.get().state == "ready"
+
+
+@pytest.mark.usefixtures("_home")
+def test_the_answer_to_who_has_no_contact_says_that_the_copy_is_handed_over(client, clerk):
+    request = with_a_copy(clerk, is_answered=False)
+    assert "handed over at the desk" in body_of(client, "request_answer", request.pk)
 
 
 def test_the_letter_opens_through_the_one_door_and_prints_in_the_person_s_language(client, clerk):
@@ -616,6 +846,14 @@ def test_a_contact_somebody_has_confirmed_is_not_somebody_new(client, clerk):
     answered = client.post(address("request_enter_new"), fields(contact=EMAIL))
     assert "find them" in answered.content.decode() and not SubjectRequest.objects.exists()
     assert AuditEntry.objects.filter(operation="search", actor=clerk).count() == 1
+
+
+@pytest.mark.parametrize(("kind", "contact"), [("phone", "8 701 555 77 88"), ("email", "hen@example.kz")])
+def test_a_contact_that_answering_needs_no_more_is_refused_at_the_desk(client, clerk, kind, contact):
+    papers.purpose().categories.remove(*papers.purpose().categories.filter(kind=kind))
+    answered = client.post(address("request_enter_new"), fields(contact=contact))
+    assert answered.status_code == 200 and "ask for another one" in answered.content.decode()
+    assert not SubjectRequest.objects.exists()
 
 
 def test_a_contact_that_is_none_is_refused(client, clerk):

@@ -170,12 +170,13 @@ def test_without_right_or_appointment_nothing_moves(now, appointed):
     assert request.state == State.OPEN and request.assignee is None
 
 
-def test_doubt_pauses_and_the_link_resumes(now, clerk):
+def test_doubt_pauses_and_the_desk_resumes(now, clerk):
     request = in_work(person(now=now), now=now)
     verifying.doubt(request, by=clerk, reason="another signature", now=now)
     request.refresh_from_db()
     assert request.state == State.PAUSED and request.due_on is None and request.identity == "none"
-    assert verifying.confirm(request.pk, now=now + 7 * DAY) == Link.DONE
+    assert verifying.confirm(request.pk, now=now + 7 * DAY) == Link.DOUBTED
+    assert verifying.check(request, ["document"], by=clerk, now=now + 7 * DAY) == Link.DONE
     request.refresh_from_db()
     assert request.state == State.OPEN and request.due_on is not None
     assert list(request.steps.values_list("step", flat=True))[-3:] == ["paused", "resumed", "confirmed"]

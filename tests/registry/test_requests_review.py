@@ -57,11 +57,10 @@ def read(request):
 
 
 # --- who is asked, and who is answered ----------------------------------------------------------------------------------
-def test_a_doubted_request_of_a_claimant_is_joined_to_the_same_one_of_whom_it_is_from(now, clerk):
+def test_a_request_of_a_claimant_is_joined_to_the_same_one_of_whom_it_is_from(now):
     owner = person(email=EMAIL, now=now)
     first, second = in_work(owner, now=now), claimed(now=now)
     claimant = second.subject
-    verifying.doubt(second, by=clerk, reason="another signature", now=now)
     assert verifying.confirm(second.pk, now=now) == Link.JOINED
     second = read(second)
     assert (second.subject, second.joined_to, second.state) == (owner, first, State.JOINED)
@@ -76,7 +75,6 @@ def test_the_question_never_goes_to_a_contact_that_nobody_has_confirmed(now, cle
     request = received(subject, channel=Channel.DESK, contact=number, now=now, by=clerk)
     with pytest.raises(ValidationError):
         handling.ask(request, by=clerk, now=now)
-    verifying.doubt(request, by=clerk, reason="another signature", now=now)
     assert not OutgoingMessage.objects.filter(letter=opening.CONFIRM).exists()
 
 
@@ -88,7 +86,7 @@ def test_a_confirmed_contact_and_a_claim_are_asked(now, clerk):
 
 def test_a_request_joined_while_in_doubt_leads_nobody_to_the_other(client, now, clerk):
     subject = person(now=now)
-    doubted, other = in_work(subject, now=now), in_work(subject, Kind.OTHER, now=now)
+    doubted, other = in_work(subject, Kind.OTHER, now=now), in_work(subject, now=now)
     path = links.request_state_url(doubted.pk, "en").removeprefix("http://testserver")
     verifying.doubt(doubted, by=clerk, reason="the mailbox was stolen", now=now)
     handling.join(doubted, other, by=clerk, now=now)

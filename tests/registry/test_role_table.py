@@ -61,6 +61,7 @@ LISTS = {
     "registry_legalhold": ("OFA", "F", ""),
     "registry_operator": ("OFAIMX", "", "FX"),
     "registry_outgoingmessage": ("OFA", "", ""),
+    "registry_personnotice": ("OFA", "", ""),
     "registry_processing": ("OFA", "", ""),
     "registry_processingpurpose": ("OFAIX", "FX", "FX"),
     "registry_purgepreview": ("FA", "", ""),
@@ -71,6 +72,7 @@ LISTS = {
     "registry_retentionsettings": ("FAX", "", "FX"),
     "registry_rulechange": ("FAX", "", ""),
     "registry_selfretentionrule": ("FAX", "", "FX"),
+    "registry_sizeclass": ("OFAIX", "FX", "FX"),
     "registry_staffmember": ("FAMX", "MX", "MX"),
     "registry_subjectrequest": ("OFA", "", ""),
     "registry_transfer": ("OFA", "", ""),
@@ -131,6 +133,7 @@ PAGES = {
     "passkey_remove": ("", ""),
     "password_change": (ALL, ALL),
     "password_change_done": (ALL, ""),
+    "person_notice_note": ("OFA", "OF"),  # GET leads to the notice's page
     "place_hold": ("F", "F"),
     "purge_compare": ("FA", "FA"),
     "purge_decide": ("", "F"),
@@ -143,12 +146,14 @@ PAGES = {
     "request_answer": ("OF", "OF"),
     "request_ask": ("OF", "OF"),
     "request_check": ("OF", "OF"),
+    "request_contact": ("OF", "OF"),
     "request_copy": ("OF", "OF"),
     "request_doubt": ("OF", "OF"),
     "request_enter": ("OF", "OF"),
     "request_enter_for": ("OF", "OF"),
     "request_enter_new": ("OF", "OF"),
     "request_extend": ("OF", "OF"),
+    "request_hand_over": ("OF", "OF"),
     "request_join": ("OF", "OF"),
     "request_kind": ("OF", "OF"),
     "request_letter": ("", ""),  # it is not answered yet
@@ -157,6 +162,8 @@ PAGES = {
     "request_take": ("OF", "OF"),
     "request_text": ("OF", "OF"),
     "reveal": ("OF", "OF"),
+    "recipient_key_make": ("F", "F"),
+    "recipient_key_revoke": ("F", "F"),
     "rule_decide": ("", "FX"),
     "rule_propose": ("FX", "FX"),
     "save_filter": ("", "OFA"),
@@ -164,6 +171,7 @@ PAGES = {
     "set_language": (ALL, ALL),
     "sign_in_reset": ("MX", "MX"),
     "step_up": (ALL, ALL),
+    "telling_condition": ("OF", "OF"),
     "traces": ("FAX", "FAX"),
     "transfer_ask": ("OF", "OF"),
     "transfer_decide": ("OFA", "F"),  # GET leads to its page
@@ -266,6 +274,8 @@ def _argument(parameter: str, house: House) -> Any:
         "preview_id": "purgepreview", "purpose_id": "processingpurpose", "change_id": "rulechange",
         "filter_id": "savedfilter", "request_id": "subjectrequest", "pk": "staffmember", "export_id": "dataexport", "incident_id": "incident",
         "person_id": "staffmember", "transfer_id": "transfer", "notice_id": "recipientnotice",
+        "recipient_id": "recipient", "key_id": "recipientkey",
+        "person_notice_id": "personnotice",
     }  # fmt: skip
     if parameter == "mail_id":
         return house.rows[ReceivedMail].pk

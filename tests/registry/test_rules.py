@@ -250,7 +250,7 @@ def test_a_longer_rule_keeps_what_rests_on_law():
     subject = person("feedback")
     with transaction.atomic():
         lock_subjects([subject.pk])
-        end_processing(subject, [purpose("feedback")], Processing.State.WITHDRAWN, now=MOMENT)
+        end_processing(subject, [purpose("feedback").pk], Processing.State.WITHDRAWN, now=MOMENT)
         open_processing(subject, purpose(), now=MOMENT - 730 * DAY)
         refresh_due([subject.pk])
     at = MOMENT + 20 * DAY

@@ -136,11 +136,11 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXT, st.datetimes(datetime(1900, 1, 1), datetime(9999, 12, 30), timezones=st.just(UTC)), st.uuids() | st.none())  # noqa: DTZ001
 def test_the_digest_can_be_made_without_postgresql(reason, at, request_id):
-    row = auditing.record("hold", now=at, system="тест", reason=reason, request_id=request_id)
+    number = auditing.record("hold", now=at, system="тест", reason=reason, request_id=request_id)
     moment = (at - datetime(1970, 1, 1, tzinfo=UTC)) // (datetime.resolution)
-    columns = [row.pk, moment, None, "тест", "hold", None, "", None, reason, request_id and str(request_id)]
+    columns = [number, moment, None, "тест", "hold", None, "", None, reason, request_id and str(request_id)]
     expected = sha256(json.dumps(columns, ensure_ascii=False).encode()).digest()
-    assert list(form.entries(row.pk - 1, row.pk)) == [(row.pk, expected)]
+    assert list(form.entries(number - 1, number)) == [(number, expected)]
 
 
 # --- what the owner of the database may do --------------------------------------------------------------------------

@@ -42,6 +42,7 @@ from registry import (
     rules,
     tasks,
     work,
+    work_kinds,
 )
 from registry.admin import today_charts
 from registry.admin.today import deadline_of
@@ -226,11 +227,14 @@ def test_requests_are_counted_by_what_is_left_of_their_term():
         identity = {"identity": "none", "verified_at": None} if state == "paused" else {}
         SubjectRequest.objects.filter(pk=request.pk).update(due_on=due_on, alarm_on=due_on, state=state, **identity)
     assert counted("requests") == {"overdue": 2, "soon": 2, "later": 1, "paused": 1}
+    late = {"state": "paused", "alarm_on": None, "identity": "none", "verified_at": None}
+    SubjectRequest.objects.filter(pk=requests[0].pk).update(**late)  # it was before its pause, and stays it
+    assert counted("requests") == {"overdue": 2, "soon": 2, "later": 1, "paused": 1}
 
 
 def test_answers_in_time_and_late_are_counted_by_month_and_nothing_else_is_an_answer():
     ground = LegalGround.objects.all()[0]
-    granted, refused, late, paused = (in_work(MOMENT, "other") for _ in range(4))
+    granted, refused, late, paused, too_late = (in_work(MOMENT, "other") for _ in range(5))
     clerk, last = staff("clerk"), MOMENT + 3 * DAY  # Wednesday the 25th
     answer = partial(answering.answer, by=clerk)
     answer(granted, "granted", "Hens.", now=last)
@@ -238,11 +242,13 @@ def test_answers_in_time_and_late_are_counted_by_month_and_nothing_else_is_an_an
     answer(late, "granted", "Hens.", now=datetime(2026, 11, 25, 19, 0, tzinfo=UTC))
     verifying.doubt(paused, by=clerk, reason="strange", now=last)
     answer(paused, "refused", "Who?", now=last + 30 * DAY, details=Details(ground=ground))
+    verifying.doubt(too_late, by=clerk, reason="strange", now=last + DAY)
+    answer(too_late, "refused", "Who?", now=last + 30 * DAY, details=Details(ground=ground))
     handling.close_as_spam(in_work(MOMENT, "other"), by=clerk, reason="spam", now=last + 30 * DAY)
     verifying.lapse(asked(MOMENT).received_at + 8 * DAY)
     now = last + 40 * DAY
     assert {month: n for month, n in counted("in_time", now).items() if n} == {"2026-11": 2, "2026-12": 1}
-    assert {month: n for month, n in counted("not_in_time", now).items() if n} == {"2026-11": 1}
+    assert {month: n for month, n in counted("not_in_time", now).items() if n} == {"2026-11": 1, "2026-12": 1}
     assert len(counted("in_time", now)) == 12
 
 
@@ -418,6 +424,14 @@ def test_a_page_that_nobody_confirmed_is_no_work_and_a_paused_one_has_no_deadlin
     assert (item.row, item.due_at) == (doubted, None)
 
 
+def test_a_request_that_was_late_before_its_pause_stays_among_the_overdue(page, today):
+    clerk, doubted = staff("clerk"), in_work(today - 40 * DAY)
+    verifying.doubt(doubted, by=clerk, reason="strange", now=today)
+    queue = work.waiting(clerk, today, sees_people=True)
+    assert [item.row for item in work.in_tab(queue, "overdue", today)] == [doubted]
+    assert page(clerk).context["tiles"][0].number == "1"
+
+
 def test_the_tiles_count_requests_of_whoever_may_handle_them(page, today):
     request = in_work(today)
     SubjectRequest.objects.filter(pk=request.pk).update(due_on="2020-01-01", alarm_on="2020-01-01")
@@ -479,7 +493,7 @@ def test_the_earliest_deadline_comes_first_and_what_has_none_comes_last(today):
     [(-HOUR, "overdue"), (0 * HOUR, "overdue"), (timedelta(seconds=1), "today"), (DAY, "today"), (25 * HOUR, "")],
 )
 def test_tabs_cut_the_queue_by_deadline(left, tabs):
-    preview(as_of=MOMENT - work.DESTRUCTION_TERM + left)
+    preview(as_of=MOMENT - work_kinds.DESTRUCTION_TERM + left)
     queue = work.waiting(staff(), MOMENT, sees_people=True)
     found = [tab for tab in ("overdue", "today") if work.in_tab(queue, tab, MOMENT)]
     assert found == ([tabs] if tabs else [])
@@ -494,6 +508,8 @@ def test_tabs_cut_the_queue_by_deadline(left, tabs):
         (3 * HOUR, "soon", "3 h left"),
         (timedelta(minutes=20), "soon", "less than an hour left"),
         (48 * HOUR, "", "24.11.2026"),
+        (58 * HOUR, "", "24.11.2026"),  # the midnight after that day
+        (58 * HOUR + timedelta(minutes=1), "", "25.11.2026"),
     ],
 )
 def test_a_deadline_is_said_in_words_with_its_level(left, level, words):

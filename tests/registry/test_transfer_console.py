@@ -25,6 +25,7 @@ from registry.models import (
     DataCategory,
     LegalGround,
     Recipient,
+    RecipientKey,
     RecipientNotice,
     StaffMember,
     StaffSession,
@@ -298,6 +299,19 @@ def test_a_refusal_needs_a_reason_and_is_shown_to_who_asked(client, court, aigul
     assert "no such court" in text_of(client, page_of(row))
 
 
+def test_how_far_a_file_is_stands_on_its_page_and_in_the_list(client, court, aigul):
+    enter(client, staff("clerk"))
+    ask(client, court)
+    row = Transfer.objects.get()
+    Transfer.objects.filter(pk=row.pk).update(people=5000, written=2000)
+    shown = text_of(client, page_of(row))
+    assert "People written: 2,000 of 5,000" in shown and '<a href="">' in shown  # look again: nothing moves by itself
+    assert 'value="cancel"' in shown
+    assert "being built: 2,000 of 5,000" in text_of(client, address(LIST))
+    client.post(address("transfer_decide", row.pk), {"act": "cancel"})
+    assert "being built: " not in text_of(client, address(LIST))
+
+
 def test_giving_up_and_acts_nobody_knows(client, court, aigul):
     enter(client, staff("clerk"))
     ask(client, court)
@@ -321,12 +335,18 @@ def test_the_lines_are_shown_to_whoever_may_see_them(client, court, aigul, today
 def test_every_state_has_its_page(client, court, today, state):
     me = staff("clerk")
     enter(client, me)
+    by_program = {"key": a_key(court, me, today), "expires_at": today} if state == State.SENDING else {}
     row = Transfer.objects.create(
         recipient=court, country="KZ", ground="c", purpose=purpose(), categories=["email"], is_cross_border=False,
         reason="news", format="csv", state=state, people=3, requested_by=me, requested_at=today,
-        incident=an_incident(me, today),
+        incident=an_incident(me, today), **by_program,
     )  # fmt: skip
     assert row.get_state_display() in text_of(client, page_of(row))
+
+
+def a_key(recipient, member, now):
+    moments = {"made_at": now, "expires_at": now + DAY}
+    return RecipientKey.objects.create(recipient=recipient, prefix="abcdefgh", digest="0" * 64, made_by=member, **moments)
 
 
 def an_incident(member, now):

@@ -1,4 +1,10 @@
-"""The gate of transfers: states of consent, grounds and countries; contracts, references, requests that stop."""
+"""The gate of transfers: states of consent, grounds and countries; contracts, references, requests that stop.
+
+Broken and seen to fail: the line of each reason in gate.PEOPLE; sending abroad asked on ground a only; `<=` of the term;
+claimed values, in the gate and in the file; the references; the first consent for the last, any wording, any country;
+drop_lost; the contract asked again when it is fetched; the refusals of contract, data beyond it, data the purpose does
+not need, a request without number, a partner by law; the record of a refused attempt.
+"""
 
 from datetime import date, timedelta
 
@@ -16,6 +22,7 @@ from registry.models import (
     AuditEntry,
     Country,
     DataCategory,
+    DataSubject,
     LegalGround,
     PersonalDatum,
     Recipient,
@@ -79,12 +86,12 @@ def incident(by, now):
 
 # --- who goes, who stays ---------------------------------------------------------------------------------------------
 def reason(ground, country, scope):
-    """Why this person stays; None: goes. On grounds b and c the law stands for the consent."""
-    if ground != "a":
-        return None
-    if not SCOPES[scope].third_parties:
+    """Why this person stays; None: goes. On grounds b and c the law stands for the consent to third parties; for the
+    one to sending abroad only the article of a state body does (docs/decisions/0027-cross-border-by-law.md)."""
+    if ground == "a" and not SCOPES[scope].third_parties:
         return "third_parties"
-    return "cross_border" if country == "not protecting" and not SCOPES[scope].cross_border else None
+    may_leave = ground == "b" or country != "not protecting" or SCOPES[scope].cross_border
+    return None if may_leave else "cross_border"
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -307,6 +314,23 @@ def test_a_newer_consent_without_the_partners_counts(lab, by, today):
     decisions.withdraw(subject, None, now=today - DAY / 2, channel="page")
     decisions.give(subject, [purpose()], now=today - DAY / 4, scope=NOBODY)
     assert preview(asked(lab), by, today).left_out == {"third_parties": 1}
+
+
+def test_the_last_consent_counts_and_not_an_older_one_that_named_the_recipient(lab, by, today):
+    subject, news = gave(BOTH, now=today - DAY), purpose()
+    assert preview(asked(lab), by, today).people == 1
+    other = Recipient.objects.create(code="bureau", kind="partner", name_kk="Бюро", country=lab.country)
+    news.recipients.set([other])
+    decisions.withdraw(subject, None, now=today - DAY / 2, channel="page")
+    decisions.give(subject, [purpose()], now=today - DAY / 4, scope=BOTH)
+    news.recipients.add(lab)
+    assert preview(asked(lab), by, today).left_out == {"not_named": 1}
+
+
+def test_whose_address_is_not_confirmed_any_more_stays(lab, by, today):
+    subject = gave(BOTH, now=today)
+    DataSubject.objects.filter(pk=subject.pk).update(status=DataSubject.Status.PENDING)
+    assert preview(asked(lab), by, today).left_out == {"unconfirmed": 1}
 
 
 def test_more_people_need_no_more_queries(lab, by, today):

@@ -99,6 +99,11 @@ def test_the_command_prints_the_date_and_why():
         "deadline", "--from", "2026-11-23", "--working-days", "3", "--paused", "2026-11-24:2026-11-25", stdout=out
     )
     assert out.getvalue().startswith("2026-11-27\n")
+    out = StringIO()
+    call_command(
+        "deadline", "--from", "2026-11-23", "--working-days", "3", "--paused", "2026-11-26:2026-11-30", stdout=out
+    )
+    assert out.getvalue().startswith("2026-11-30\n")
     for wrong in (("20.03.2026", "15"), ("2026-03-20", "0"), ("2026-03-20", "1", "--paused", "2026-03-21")):
         with pytest.raises(CommandError):
             call_command("deadline", "--from", wrong[0], "--working-days", *wrong[1:], stdout=out)

@@ -1,12 +1,11 @@
-from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import override
 
 from registry import calendar
-from registry.working_days import explain
+from registry.working_days import Pause, explain, standing
 
 
 class Command(BaseCommand):
@@ -20,13 +19,14 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="FROM:TO",
-            help="local dates on which the clock was stopped and went on: the days after the first do not count",
+            help="local dates on which the clock was stopped and went on: the days from the first to before the second "
+            "do not count",
         )
         parser.add_argument("--language", choices=["kk", "ru", "en"], default="en", help="of the explanation")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            paused = {day for pause in options["paused"] for day in _days(pause)}
+            paused = standing(_pause(one) for one in options["paused"])
             due = calendar.current().due(date.fromisoformat(options["received"]), options["working_days"], paused)
         except ValueError as error:
             raise CommandError(str(error)) from None
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{due.day:%Y-%m-%d}\n{explain(due)}")
 
 
-def _days(pause: str) -> Iterator[date]:
-    """Of "2026-03-20:2026-03-24" the four days after the first. ValueError."""
-    first, last = (date.fromisoformat(day) for day in pause.split(":"))
-    return (first + timedelta(days=number) for number in range(1, (last - first).days + 1))
+def _pause(dates: str) -> Pause:
+    """Of "2026-03-20:2026-03-24": the four days from the 20th do not count. ValueError."""
+    began, ended = (date.fromisoformat(day) for day in dates.split(":"))
+    return began, ended

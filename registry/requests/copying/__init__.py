@@ -12,11 +12,13 @@ Dangerous because one file holds everything about one person, readable. The rule
 - `build_waiting` writes it in portions, of one moment of the database, sealed under a key of its own. The key is noted,
   wrapped, when the file is whole: killed half way there is only noise, and the next run begins anew.
 - `take` looks through all of it, then, in one transaction, ends the key, notes who took it and gives it: one download.
+  At the desk a member of the staff takes it for a person they have seen and no letter reaches: the same once, the same
+  seven days, with a right of its own.
 - Nothing outlives the data: the file names which data are in it (its first part, never given). One of them destroyed
   since, and the copy goes with the next run of `destroy_over`, at most a minute later; until then nobody gets it.
 
-Called by: the console (ask), the page of a request (take), registry.tasks (destroy_over, build_waiting, every minute
-and when woken). Other packages add their parts.
+Called by: the console (ask, take), the page of a request (take), registry.tasks (destroy_over, build_waiting, every
+minute and when woken). Other packages add their parts.
 Sources: policy clauses 12, 14, 17, 27; Law 94-V art. 24.
 """
 
@@ -25,6 +27,17 @@ from registry.requests.copying.asking import ask
 from registry.requests.copying.building import build_waiting
 from registry.requests.copying.ending import destroy_over
 from registry.requests.copying.parts import add
-from registry.requests.copying.taking import Taken, fetchable, take
+from registry.requests.copying.taking import HAND_OVER, Taken, at_the_desk, fetchable, is_reached, take
 
-__all__ = ["Taken", "add", "ask", "build_waiting", "destroy_over", "fetchable", "take"]
+__all__ = [
+    "HAND_OVER",
+    "Taken",
+    "add",
+    "ask",
+    "at_the_desk",
+    "build_waiting",
+    "destroy_over",
+    "fetchable",
+    "is_reached",
+    "take",
+]

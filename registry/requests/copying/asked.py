@@ -20,6 +20,7 @@ from registry.requests.copying.parts import (
     staff,
     word,
 )
+from registry.requests.telling import told
 
 FEW = 50  # requests, whose texts are opened together
 LETTERS = {
@@ -27,6 +28,7 @@ LETTERS = {
     "request_open": gettext_lazy("number and last day of a request"),
     "request_answer": gettext_lazy("answer to a request"),
     "new_address": gettext_lazy("question to a new address"),
+    "transfer_told": gettext_lazy("notice of a transfer"),
 }
 letter_names.update(LETTERS)
 
@@ -119,7 +121,7 @@ def request_steps(whose: Whose) -> Iterator[Row]:
             "step": word(row, "step"),
             "at": row.at,
             "by": staff(row.by_id),
-            "reason": row.reason,
+            "reason": told(row),
             "due_on": row.due_on,
         }
 

@@ -51,7 +51,7 @@ def build(package: CopyPackage, *, clock: Clock) -> bool:
 
 
 def _build(package: CopyPackage, clock: Clock) -> bool:
-    key, wrapped = sealed_files.new_key(rows.KIND, package.pk)
+    key, wrapped = rows.FILES.new_key(package)
     with sealed_files.writing(rows.path_of(package), key, package.pk) as add:
         numbers, written = _write(package, add, clock())
     return _finish(package, wrapped, numbers, written, clock())

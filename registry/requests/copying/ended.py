@@ -8,9 +8,11 @@ from typing import Any
 from django.apps import apps
 from django.utils.translation import gettext_lazy
 
+from registry import certifying
 from registry.models import AuditEntry, ErasureRecord, IncidentPerson, LegalHold
 from registry.requests.copying.held import ground_word
 from registry.requests.copying.parts import PORTION, Row, Whose, Word, add, named, purpose_word, staff, way_names, word
+from registry.requests.telling import told_entry
 
 JOBS_AND_PAGES = {
     "purge": gettext_lazy("the daily purge"),
@@ -21,6 +23,7 @@ JOBS_AND_PAGES = {
     "rules": gettext_lazy("changes of rules"),
     "requests": gettext_lazy("handling of requests"),
     "copies": gettext_lazy("building of copies"),
+    "telling": gettext_lazy("notices to people"),
     "page": gettext_lazy("page"),
 }
 way_names.update(JOBS_AND_PAGES)
@@ -93,7 +96,7 @@ def erasures(whose: Whose) -> Iterator[Row]:
         yield {
             "id": row.pk,
             "ground": ground_word(row.ground),
-            "reason": row.reason,
+            "reason": certifying.reason_of(row),
             "not_to_be_contacted": row.is_remembered,
             "demanded_at": row.demanded_at,
             "entered_by": staff(row.demanded_by_id),
@@ -212,7 +215,7 @@ def audit(whose: Whose) -> Iterator[Row]:
             "by": _who(row),
             "about": Word(row.object_type, _kind(row.object_type)) if row.object_type else None,
             "about_number": row.object_id,
-            "reason": row.reason,
+            "reason": told_entry(row),
         }
 
 

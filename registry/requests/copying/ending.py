@@ -13,13 +13,10 @@ from registry.sealing import SealError
 
 def destroy_over(now: datetime) -> int:
     """Destroys key and file of copies whose time is over, whose data are (partly) destroyed, or whose request was
-    refused, and every file that no ready copy holds; how many copies.
-
-    Nothing is being built at the time: the same job does both, and runs once.
-    """
+    refused, and every file that no ready copy holds; how many copies."""
     ready = CopyPackage.objects.filter(state=State.READY).select_related("request__subject").order_by("pk")
     gone = sum(_look(package, now) for package in list(ready))
-    _sweep()
+    rows.FILES.sweep(CopyPackage.objects.filter(state=State.READY).only("pk"))
     return gone
 
 
@@ -49,11 +46,3 @@ def _reason(row: CopyPackage, numbers: list[int], now: datetime) -> str:
     if rows.lost(row, numbers):
         return rows.ERASED
     return "request refused" if rows.is_refused(row.request) else ""
-
-
-def _sweep() -> None:
-    """What a killed process or a restored database left behind."""
-    kept = {rows.path_of(package) for package in CopyPackage.objects.filter(state=State.READY).only("pk")}
-    for path in rows.folder().glob("*"):
-        if path not in kept:
-            path.unlink(missing_ok=True)

@@ -1,5 +1,5 @@
-"""The registry's own parts: who the data may be given to, who was given them, who was told what happened since, and the
-lists staff took out."""
+"""The registry's own parts: who the data may be given to, who was given them, who was told what happened since, whether
+the person is told, and the lists staff took out."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,8 +7,8 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext_lazy
 
-from registry.models import DataExport, Processing, RecipientNotice, TransferLine
-from registry.requests.copying.parts import PORTION, Row, Whose, Word, add, named, purpose_word, word
+from registry.models import DataExport, PersonNotice, Processing, RecipientNotice, TransferCondition, TransferLine
+from registry.requests.copying.parts import PORTION, Row, Whose, Word, add, named, purpose_word, staff, word
 from registry.transfers.gate import REASONS
 
 
@@ -114,6 +114,68 @@ def notices(whose: Whose) -> Iterator[Row]:
             "sent_at": row.sent_at,
             "reminded_at": row.reminded_at,
             "acknowledged_at": row.acknowledged_at,
+        }
+
+
+@add(
+    "transfer_condition",
+    position=74,
+    title=gettext_lazy("Whether you are told of each transfer"),
+    headings={
+        "id": gettext_lazy("number"),
+        "asked_at": gettext_lazy("asked at"),
+        "ended_at": gettext_lazy("ended at"),
+        "noted_by": gettext_lazy("noted by"),
+        "changes": gettext_lazy("changes"),
+    },
+    details={
+        "id": gettext_lazy("number"),
+        "at": gettext_lazy("at"),
+        "asked_at": gettext_lazy("asked at"),
+        "ended_at": gettext_lazy("ended at"),
+    },
+)
+def condition(whose: Whose) -> Iterator[Row]:
+    """One row at most; when it stood and when not, tell its changes."""
+    for row in TransferCondition.objects.filter(subject=whose.subject):
+        changes = row.history.order_by("history_date", "history_id")
+        yield {
+            "id": row.pk,
+            "asked_at": row.asked_at,
+            "ended_at": row.ended_at,
+            "noted_by": staff(row.noted_by_id),
+            "changes": [
+                {"id": line.history_id, "at": line.history_date, "asked_at": line.asked_at, "ended_at": line.ended_at}
+                for line in changes
+            ],
+        }
+
+
+@add(
+    "transfer_notices",
+    position=75,
+    title=gettext_lazy("Transfers you are told of"),
+    headings={
+        "id": gettext_lazy("identifier"),
+        "number": gettext_lazy("number"),
+        "recipient": gettext_lazy("recipient"),
+        "opened_at": gettext_lazy("opened at"),
+        "due_on": gettext_lazy("due on"),
+        "told_at": gettext_lazy("told at"),
+        "told_by": gettext_lazy("told by"),
+    },
+)
+def told(whose: Whose) -> Iterator[Row]:
+    rows = PersonNotice.objects.filter(subject=whose.subject).select_related("transfer__recipient")
+    for row in rows.defer("transfer__wrapped").order_by("pk").iterator(chunk_size=PORTION):
+        yield {
+            "id": row.pk,
+            "number": row.transfer.number,
+            "recipient": Word(row.transfer.recipient.code, str(row.transfer.recipient)),
+            "opened_at": row.opened_at,
+            "due_on": row.due_on,
+            "told_at": row.told_at,
+            "told_by": staff(row.told_by_id),
         }
 
 

@@ -3,22 +3,20 @@
 import json
 from collections.abc import Collection
 from datetime import datetime
-from pathlib import Path
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from registry import auditing, sealed_files
+from registry import auditing, handed_out, sealed_files
+from registry.handed_out import Files
 from registry.models import AuditEntry, CopyPackage, DataSubject, PersonalDatum, SubjectRequest
 from registry.processing import lock_subjects
 
 State = CopyPackage.State
 Operation = AuditEntry.Operation
-LIVE = [State.BUILDING, State.READY]
-SYSTEM = "copies"
-KIND = b"copy"  # what keys of these files are bound to
+FILES = Files("copies", b"copy")
+path_of, remove, key_of, turn = FILES.path_of, FILES.remove, FILES.key_of, handed_out.turn
 ERASED = "data destroyed since"
 
 
@@ -35,17 +33,7 @@ def gone() -> ValidationError:
     return ValidationError(_("This copy cannot be fetched any more. Ask for it anew."), code="gone")
 
 
-def turn(row: CopyPackage, state: State, **also: object) -> None:
-    """The next state of a locked row; the key goes with the last one that has a file."""
-    if state not in LIVE:
-        also["wrapped"] = None
-    for field, value in also.items():
-        setattr(row, field, value)
-    row.state = state
-    row.save(update_fields=["state", *also])
-
-
-def note(operation: Operation, row: CopyPackage, now: datetime, reason: str, system: str = SYSTEM) -> None:
+def note(operation: Operation, row: CopyPackage, now: datetime, reason: str, system: str = FILES.name) -> None:
     subject_id = row.request.subject_id
     auditing.record(operation, now=now, system=system, subject_id=subject_id, about=row, reason=reason)
 
@@ -57,14 +45,11 @@ def destroy(row: CopyPackage, now: datetime, reason: str) -> None:
 
 
 def give_up(package: CopyPackage, error: Exception, now: datetime) -> None:
-    """Failed, if it was still being built or ready. The error is noted by its type."""
-    name = type(error).__name__
+    """Failed, if it was still being built or ready."""
+    person = package.request.subject_id
     with transaction.atomic():
-        lock_subjects([package.request.subject_id])
-        row = CopyPackage.objects.select_for_update(of=("self",)).select_related("request").get(pk=package.pk)
-        if row.state in LIVE:
-            turn(row, State.FAILED, destroyed_at=now, failure=name)
-            note(Operation.DESTROY, row, now, f"failed: {name}")
+        lock_subjects([person])
+        FILES.fail(CopyPackage.objects.select_for_update().get(pk=package.pk), error, now, person)
     remove(package)
 
 
@@ -89,21 +74,3 @@ def numbers_in(row: CopyPackage) -> list[int]:
 def numbers_of(first_part: bytes) -> list[int]:
     numbers: list[int] = json.loads(first_part)
     return numbers
-
-
-def folder() -> Path:
-    return settings.HOME / "copies"
-
-
-def path_of(package: CopyPackage) -> Path:
-    return folder() / f"{package.pk}.sealed"
-
-
-def remove(package: CopyPackage) -> None:
-    """Takes the file away. Its key is gone already: if this fails, noise stays until the next run."""
-    path_of(package).unlink(missing_ok=True)
-
-
-def key_of(row: CopyPackage) -> bytes:
-    """SealError if there is none."""
-    return sealed_files.key_of(row.wrapped, KIND, row.pk)

@@ -7,12 +7,15 @@ from typing import BinaryIO
 
 from django.db import transaction
 
-from registry import sealed_files
-from registry.models import CopyPackage, SubjectRequest
+from registry import sealed_files, sms
+from registry.models import CopyPackage, DataCategory, StaffMember, SubjectRequest
+from registry.requests import papers
 from registry.requests.copying import rows
 from registry.requests.copying.rows import Operation, State
+from registry.requests.steps import check_may
 from registry.sealing import SealError
 
+HAND_OVER = "registry.hand_over_copypackage"
 GIVEN_IN = (SubjectRequest.State.OPEN, SubjectRequest.State.ANSWERED)
 PAGE = "page"
 
@@ -48,23 +51,45 @@ def fetchable(request: SubjectRequest, *, now: datetime) -> CopyPackage | None:
     return ready.select_related("request").first()
 
 
+def at_the_desk(request: SubjectRequest, *, now: datetime) -> CopyPackage | None:
+    """The copy that staff may hand over: of a person they have seen, whom no letter with a link can reach."""
+    return fetchable(request, now=now) if _is_seen(request) else None
+
+
+def _is_seen(request: SubjectRequest) -> bool:
+    """By a checklist, of a request that is answered by no letter with a link."""
+    is_seen = request.identity == SubjectRequest.Identity.CHECKLIST
+    return is_seen and request.state == SubjectRequest.State.ANSWERED and not is_reached(request)
+
+
+def is_reached(request: SubjectRequest) -> bool:
+    """Whether a link can be sent: to an address, or to a number if messages go to numbers at all."""
+    contact = papers.contact_of(request)
+    if contact is None:
+        return False
+    return sms.is_available() or contact.category.kind == DataCategory.Kind.EMAIL
+
+
 def _may_be_given(request: SubjectRequest) -> bool:
     """Not while it is in doubt who asks, and not after a refusal."""
     is_known = request.identity != SubjectRequest.Identity.NONE
     return request.state in GIVEN_IN and is_known and not rows.is_refused(request)
 
 
-def take(request: SubjectRequest, *, now: datetime) -> Taken:
+def take(request: SubjectRequest, *, now: datetime, by: StaffMember | None = None) -> Taken:
     """The zip file, for whoever has proved to be the person. Cut off on its way it is gone all the same.
 
-    ValidationError: none there (any more), over its time, damaged, in doubt who asks.
+    `by`: who hands it over at the desk. PermissionDenied; ValidationError: none there (any more), over its time,
+    damaged, in doubt who asks, or somebody a letter reaches.
     """
-    package = fetchable(request, now=now)
+    if by is not None:
+        check_may(by, request, now=now, permission=HAND_OVER)
+    package = at_the_desk(request, now=now) if by else fetchable(request, now=now)
     if package is None:
         raise rows.gone()
     taken, numbers = _opened(package, now)
     try:
-        is_given = _end(package, numbers, now)
+        is_given = _end(package, numbers, now, by)
     except BaseException:
         taken.close()
         raise
@@ -76,16 +101,19 @@ def take(request: SubjectRequest, *, now: datetime) -> Taken:
 
 
 @transaction.atomic
-def _end(package: CopyPackage, numbers: list[int], now: datetime) -> bool:
+def _end(package: CopyPackage, numbers: list[int], now: datetime, by: StaffMember | None) -> bool:
     """The key ends in any case; whether the copy may be given."""
     row = rows.locked(package, State.READY)
-    if not _may_be_given(row.request):
+    if not _may_be_given(row.request) or (by and not _is_seen(row.request)):
         raise rows.gone()
     if rows.lost(row, numbers):
         rows.destroy(row, now, rows.ERASED)
         return False
     rows.turn(row, State.TAKEN, taken_at=now, destroyed_at=now)
-    rows.note(Operation.EXPORT, row, now, "copy fetched", system=PAGE)
+    if by:
+        rows.FILES.note(Operation.EXPORT, row, by, now, "copy handed over", subject_id=row.request.subject_id)
+    else:
+        rows.note(Operation.EXPORT, row, now, "copy fetched", system=PAGE)
     return True
 
 
