@@ -94,7 +94,7 @@ class ReadableTextMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_args: object) -> HttpResponse | None:
-        """Here, not in __call__, so that a refusal becomes the ordinary 400 page. Programs have a reader of their own."""
+        """Here, not in __call__, so that a refusal becomes the ordinary 400 page. Programs have another reader."""
         if request.path.startswith(PROGRAMS):
             return None
         if not request.path.startswith(CONSOLE) and int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_FORM:
