@@ -15,8 +15,10 @@ from django.db import transaction
 from consent import campaigns, decisions, linking
 from consent.models import ConsentRecord
 from consent.policy import publish
-from registry import mail
+from registry import mail, transfer_letters
+from registry.models import Recipient, Transfer, TransferLine
 from registry.normalise import normalise
+from registry.transfers import telling
 from tests.consent.pages import deliver, forms_of, path_of
 from tests.consent.test_campaigns import widen
 from tests.consent.test_policy import draft
@@ -79,6 +81,22 @@ def known_by_number(today):
     return found
 
 
+def told_of_a_transfer(today):
+    subject = known(today)
+    telling.ask_to_be_told(subject, by=None, now=today)
+    names = {"name_kk": "Зертхана", "name_ru": "Лаборатория", "name_en": "Lab"}
+    lab = Recipient.objects.create(code="lab", kind="partner", country_id="KZ", **names)
+    transfer = Transfer.objects.create(
+        recipient=lab, country="KZ", ground="a", purpose=purpose(NEWS), categories=["email"], is_cross_border=False,
+        reason="research", format="csv", state="ready", people=1, requested_by=staff(), requested_at=today,
+    )  # fmt: skip
+    allowed = subject.processing.get(purpose=purpose(NEWS))
+    scope = {"third_parties": True, "cross_border": False, "began_at": allowed.began_at}
+    TransferLine.objects.create(transfer=transfer, place=1, subject=subject, processing_id=allowed.pk, **scope)
+    assert telling.open_notices(transfer, today) == 1
+    transfer_letters.queue_due(today)
+
+
 LETTERS = {
     "confirm": lambda today: question(NEWS, FEEDBACK, now=today),
     "code": lambda today: asked(today, phone=PHONE),
@@ -88,6 +106,7 @@ LETTERS = {
     "receipt by SMS": by_number,
     "link": lambda today: known(today) and asked_for_a_link("email", EMAIL, today),
     "link by SMS": lambda today: known_by_number(today) and asked_for_a_link("phone", PHONE, today),
+    "transfer_told": told_of_a_transfer,
     "reconsent": lambda today: known(today) and asked_anew(today),
     "reconsent by SMS": lambda today: known_by_number(today) and asked_anew(today),
 }
@@ -105,6 +124,7 @@ PRESSED = {
     "receipt by SMS": [ALL],
     "link": MINE,
     "link by SMS": MINE,
+    "transfer_told": MINE,
     "reconsent": [*MINE, ALL],
     "reconsent by SMS": [*MINE, ALL],
 }

@@ -35,6 +35,7 @@ MOST_ROWS_ARE = {
     "registry.processing": ["state__exact=open"],
     "registry.outgoingmessage": ["state__exact=sent"],
     "registry.recipientnotice": ["show=told", "show=confirmed"],
+    "registry.personnotice": ["show=told"],
     "registry.erasurerecord": ["ground__exact=term_over"],
     "consent.receivedmail": ["state__exact=filed"],
     "consent.consentrecord": ["act__exact=asked", "act__exact=confirmed"],
