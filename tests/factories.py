@@ -1,8 +1,10 @@
 """People in all states, made by the operations themselves: a factory that wrote rows would test another product."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import count
 
+from django.contrib.auth.hashers import get_hasher, make_password
 from django.test import Client
 from django.utils import timezone
 
@@ -81,10 +83,16 @@ def block(subject: DataSubject) -> None:
     assert blocking.block(subject, by=None, reason="asked", now=MOMENT)
 
 
+@cache
+def _hashed(password: str, _algorithm: str) -> str:
+    """Hashing is slow on purpose: once for all."""
+    return make_password(password)
+
+
 def staff(name: str = "officer", *, appointed: bool = True, superuser: bool = True) -> StaffMember:
-    member = StaffMember.objects.create_user(
-        name, password="a long pass phrase", is_staff=True, is_superuser=superuser, has_one_time_password=False
-    )
+    rights = {"is_staff": True, "is_superuser": superuser}
+    hashed = _hashed("a long pass phrase", get_hasher().algorithm)
+    member = StaffMember.objects.create(username=name, password=hashed, has_one_time_password=False, **rights)
     if appointed:
         Appointment.objects.create(
             person=member, order_number="7", ordered_on=date(2026, 1, 5), scope="all", valid_from=date(2026, 1, 5)
