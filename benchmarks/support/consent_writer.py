@@ -25,7 +25,7 @@ def act(subject_id: int, purpose: ProcessingPurpose) -> None:
     lock_subjects([subject_id])
     subject = DataSubject.objects.get(pk=subject_id)
     now = timezone.now()
-    if not end_processing(subject, [purpose], Processing.State.WITHDRAWN, now=now):
+    if not end_processing(subject, [purpose.pk], Processing.State.WITHDRAWN, now=now):
         open_processing(subject, purpose, now=now)
     refresh_due([subject_id])
 

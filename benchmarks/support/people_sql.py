@@ -30,8 +30,8 @@ SELECT id, 'bench-' || code, '', 0, '-', '-', '-', '', '', '', true, 'no', 'no',
 FROM (VALUES (901, 'news', 24, 'destroy'), (902, 'messages', 12, 'destroy'), (903, 'quality', 6, 'depersonalise'),
     (904, 'confirmation', 1, 'destroy')) purpose (id, code, months, outcome);
 INSERT INTO registry_retentionsettings (id, brake_people, brake_share, brake_share_from, brake_gap_hours,
-    approval_hours, quarantine_days, smallest_cell, suppression_months, backup_days)
-VALUES (1, 2000000000, 100, 20, 72, 24, 7, 5, 36, 30);
+    approval_hours, quarantine_days, smallest_cell, suppression_months, backup_days, superseded_days)
+VALUES (1, 2000000000, 100, 20, 72, 24, 7, 5, 36, 30, 30);
 INSERT INTO registry_processingpurpose_categories (processingpurpose_id, datacategory_id)
 VALUES (901, 901), (902, 902), (903, 901), (904, 901);
 INSERT INTO registry_legalground (id, code, act_kk, act_ru, act_en, article, title_kk, title_ru, title_en, note,
