@@ -94,6 +94,12 @@ class ConsentRecord(models.Model):
             models.Index(fields=["purpose", "id"], name="consent_of_purpose"),
             models.Index(fields=["act", "id"], condition=~Q(act__in=["asked", "confirmed"]), name="consent_rare_act"),
             models.Index(
+                fields=["purpose", "subject", "-place"],
+                include=["wording", "id"],
+                condition=Q(act__in=["given", "confirmed"], place__isnull=False),
+                name="consent_in_force",
+            ),  # read alone, person by person: the last consent of a million people
+            models.Index(
                 fields=["channel", "id"], condition=Q(channel__in=["paper", "telephone"]), name="consent_desk"
             ),
         ]

@@ -61,7 +61,7 @@ def _may(asked: Asked, addresses: set[str], now: datetime) -> set[str]:
     for category in asked.categories:
         by_index = {keyring().blind_index(category.code, one): one for one in addresses}
         held = PersonalDatum.objects.live().filter(index__in=list(by_index), category=category)
-        held = held.exclude(standing=PersonalDatum.Standing.CLAIMED)
+        held = held.filter(standing__in=asked.standings)
         rows = list(held.values_list("subject_id", "subject__reference", "index"))
         these = replace(asked, references=tuple(reference for _pk, reference, _index in rows))
         going = {pk for (pk,) in gate.ask_of_people(MAY_GO, these, now)}

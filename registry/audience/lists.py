@@ -29,7 +29,8 @@ def purpose_of(code: str) -> ProcessingPurpose:
 def asked_with(key: RecipientKey, purpose: ProcessingPurpose, *, with_links: bool = False) -> Asked:
     """The e-mail addresses of a purpose, for the recipient of a key. Two queries when it is looked at."""
     emails = tuple(purpose.categories.filter(kind=DataCategory.Kind.EMAIL).order_by("pk"))
-    return Asked(key.recipient, ground_of(key.recipient), purpose, emails, with_links=with_links)
+    ground = ground_of(key.recipient)
+    return Asked(key.recipient, ground, purpose, emails, with_links=with_links, by_program=True)
 
 
 def ground_of(recipient: Recipient) -> Ground:

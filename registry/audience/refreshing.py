@@ -38,8 +38,8 @@ REFRESH = """
         CROSS JOIN LATERAL (
             SELECT datum.id FROM registry_personaldatum datum
             WHERE datum.subject_id = people.subject_id AND datum.category_id = ANY(%(categories)s)
-                AND datum.superseded_at IS NULL AND datum.standing <> 'claimed'
-            ORDER BY datum.standing = 'confirmed' DESC, datum.id DESC LIMIT 1
+                AND datum.superseded_at IS NULL AND datum.standing = ANY(%(standings)s)
+            ORDER BY datum.id DESC LIMIT 1
         ) contact
         WHERE people.reason IS NULL
     ),

@@ -43,7 +43,7 @@ DATA = """
     WHERE datum.subject_id = ANY(%(subjects)s) AND datum.category_id = ANY(%(categories)s)
         AND datum.superseded_at IS NULL AND datum.standing <> 'claimed' AND NOT EXISTS (
             SELECT FROM registry_personaldatum other JOIN ({people}) people ON people.subject_id = other.subject_id
-            WHERE other.index = datum.index AND other.superseded_at IS NULL AND other.standing <> 'claimed'
+            WHERE other.index = datum.index AND other.superseded_at IS NULL AND other.standing = ANY(%(standings)s)
                 AND people.reason IS NULL
         )
 """
@@ -76,12 +76,12 @@ def _portion(given: Handing, after: int, now: datetime) -> tuple[int | None, lis
     """The last person looked at, None after the last of all, and the lines."""
     to = given.key.recipient
     whom = {"is_own": to.kind == Recipient.Kind.OWN, "to": to.pk, "after": after, "portion": PORTION}
-    people = [Person(*row) for row in gate.ask_of_people(KEPT, given.asked, now, **whom)]
+    people = [Person(*row) for row in gate.ask_of_people(KEPT, given.asked, now, few=True, **whom)]
     if not people:
         return None, []
     subject_ids = [person.subject_id for person in people]
     opening.hold(subject_ids)
-    data = [pk for (pk,) in gate.ask_of_people(DATA, given.asked, now, subjects=subject_ids)]
+    data = [pk for (pk,) in gate.ask_of_people(DATA, given.asked, now, few=True, subjects=subject_ids)]
     values = opening.values(data).values()
     has_value = {subject_id for subject_id, _value in values}
     given.note([person for person in people if person.subject_id in has_value], now)

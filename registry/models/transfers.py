@@ -133,6 +133,7 @@ class TransferLine(models.Model):
     """One person of a transfer, with the processing that allowed it. Append-only; only `dropped` is set, once, before
     the file is handed over: why the person is not in it after all."""
 
+    pk = models.CompositePrimaryKey("transfer_id", "place")
     transfer = models.ForeignKey(
         Transfer, models.PROTECT, related_name="lines", db_index=False, db_constraint=False, verbose_name=_("transfer")
     )
@@ -157,10 +158,10 @@ class TransferLine(models.Model):
         verbose_name_plural = _("lines of transfers")
         ordering = ["transfer", "place"]
         default_permissions = ("view",)
-        constraints = [models.UniqueConstraint(fields=["transfer", "place"], name="one_line_a_place")]
+        indexes = [models.Index(fields=["transfer", "place"], condition=~Q(dropped=""), name="line_dropped")]
 
     def __str__(self) -> str:
-        return f"№ {self.pk}"
+        return f"№ {self.transfer_id}, {self.place}"
 
 
 class RecipientNotice(models.Model):

@@ -11,6 +11,7 @@ Dangerous because a million values are opened in this process, one portion at a 
 Called by: registry.tasks (every minute and when woken).
 """
 
+import gc
 import logging
 from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import closing
@@ -29,26 +30,32 @@ from registry.models import AccessSettings, DataCategory, Transfer, TransferLine
 from registry.sealing import Opener, SealError
 from registry.transfers import formats, mailing, packing, rows
 from registry.transfers.formats import Column, Line
-from registry.transfers.gate import DAMAGED
+from registry.transfers.gate import DAMAGED, as_asked
 from registry.transfers.rows import Operation, State
 
 logger = logging.getLogger(__name__)
 FIRST_COLUMN = 2  # behind reference and language
 PORTION = 2000  # people: one part of the sealed file, and what is open at a time
-STRETCH = 2 * PORTION  # people read by one statement; of more the database would read all the people for each
+STRETCH = 10 * PORTION  # people read by one statement, after which the way so far is noted
 ROWS = 1000  # taken from it at a time
 BEARABLE = 1000  # one person in so many may stay behind because a value is damaged
 Clock = Callable[[], datetime]
+Row = tuple[Any, ...]
 VALUES = """
     SELECT line.place, line.subject_id, subject.reference, subject.language, datum.category_id, datum.id, datum.sealed,
         key.wrapped
     FROM registry_transferline line
     JOIN registry_datasubject subject ON subject.id = line.subject_id
     JOIN registry_personaldatum datum ON datum.subject_id = line.subject_id AND datum.category_id = ANY(%(categories)s)
-        AND datum.superseded_at IS NULL AND datum.standing <> 'claimed'
+        AND datum.superseded_at IS NULL AND datum.standing = ANY(%(standings)s)
     JOIN registry_datumkey key ON key.datum_id = datum.id
     WHERE line.transfer_id = %(transfer)s AND line.place > %(after)s AND line.place <= %(last)s AND line.dropped = ''
     ORDER BY line.place, datum.id
+"""
+# Rows come while others are opened: one person after the other, nothing sorted or hashed before the first.
+IN_PASSING = """
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_bitmapscan = off;
+    SET LOCAL max_parallel_workers_per_gather = 0
 """
 
 
@@ -98,17 +105,22 @@ def _write(transfer: Transfer, add: Callable[[bytes], None], clock: Clock) -> No
     named, opened = columns(transfer), sealing.opener(keyring().masters)
     links = mailing.cells_of(transfer)
     slots = {category.pk: slot for slot, category in enumerate(_categories(transfer), FIRST_COLUMN)}
-    values = {"transfer": transfer.pk, "categories": list(slots)}
-    for after in range(0, transfer.people, STRETCH):
-        damaged: dict[int, int] = {}
-        with closing(_rows(values | {"after": after, "last": after + STRETCH})) as found:
-            for _number, some in groupby(found, lambda row: (row[0] - 1) // PORTION):
-                people, closed = _lines(some, slots, opened, links)
-                add(packing.pack(people, formats.people(transfer.format, named, people.values())))
-                damaged |= closed
-        if damaged:
-            _leave_out(transfer, damaged, clock())
-        _note(transfer, written=min(after + STRETCH, transfer.people))
+    standings = as_asked(transfer).standings
+    values = {"transfer": transfer.pk, "categories": list(slots), "standings": standings}
+    gc.freeze()  # what lives already is not looked through while a million values come and go
+    try:
+        for after in range(0, transfer.people, STRETCH):
+            damaged: dict[int, int] = {}
+            with closing(_rows(values | {"after": after, "last": after + STRETCH})) as found:
+                for _number, some in groupby(found, lambda row: (row[0] - 1) // PORTION):
+                    people, closed = _lines(some, slots, opened, links)
+                    add(packing.pack(people, formats.people(transfer.format, named, people.values())))
+                    damaged |= closed
+            if damaged:
+                _leave_out(transfer, damaged, clock())
+            _note(transfer, written=min(after + STRETCH, transfer.people))
+    finally:
+        gc.unfreeze()
 
 
 def columns(transfer: Transfer) -> list[Column]:
@@ -121,15 +133,15 @@ def _categories(transfer: Transfer) -> list[DataCategory]:
     return list(DataCategory.objects.filter(code__in=transfer.categories).order_by("pk"))
 
 
-def _rows(values: dict[str, Any]) -> Generator[tuple[Any, ...], None, None]:
+def _rows(values: dict[str, Any]) -> Generator[Row, None, None]:
     """As they come, and binary: a million sealed values are not turned into text and back."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with transaction.atomic(), connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(IN_PASSING)
         yield from cursor.stream(VALUES, values, binary=True, size=ROWS)
 
 
 def _lines(
-    found: Iterable[tuple[Any, ...]], slots: dict[int, int], opened: Opener, links: Callable[[int], list[list[str]]]
+    found: Iterable[Row], slots: dict[int, int], opened: Opener, links: Callable[[int], list[list[str]]]
 ) -> tuple[dict[int, Line], dict[int, int]]:
     """The people by place, and by place the numbers of those one of whose values does not open."""
     people: dict[int, Line] = {}

@@ -14,9 +14,10 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from registry.models import DataCategory, Incident, ProcessingPurpose, Recipient, Transfer
+from registry.models import DataCategory, Incident, PersonalDatum, ProcessingPurpose, Recipient, Transfer
 
 Ground = Transfer.Ground
+Standing = PersonalDatum.Standing
 REFUSALS: dict[str, Promise] = {
     "contract": _("The contract of this recipient is not in force."),
     "incomplete": _("Choose the purpose and the data."),
@@ -36,7 +37,8 @@ REFUSALS: dict[str, Promise] = {
 
 @dataclass(frozen=True)
 class Asked:
-    """One transfer as it is asked for. `references`: only these people (None: everybody of the purpose)."""
+    """One transfer as it is asked for. `references`: only these people (None: everybody of the purpose). `by_program`:
+    a program of the recipient fetches a mailing list."""
 
     recipient: Recipient
     ground: Ground
@@ -48,6 +50,17 @@ class Asked:
     article: str = ""
     incident: Incident | None = None
     with_links: bool = False
+    by_program: bool = False
+
+    @property
+    def is_mailing(self) -> bool:
+        """Whether what goes is there to be written to."""
+        return self.by_program or self.with_links or self.ground == Ground.OWN
+
+    @property
+    def standings(self) -> list[str]:
+        """Which values may go. Nobody is written to at an address that somebody only typed in."""
+        return [Standing.CONFIRMED.value] if self.is_mailing else [Standing.CONFIRMED.value, Standing.STATED.value]
 
 
 def refusals(asked: Asked, now: datetime) -> list[Promise]:

@@ -4,7 +4,7 @@ Broken and seen to fail: ground o for others and for purposes by law; cursors th
 a cursor that was never given, the horizon before and at the end of a stream, and past it with `whole`; the mark of who was
 lost, the gate and the key asked again, values no longer in force; notices while it is sent, the third answer at once; others'
 suppression lists, plain ones for partners, addresses of two people; the memory and the gate of `check`; the trigger
-`place_stays`.
+`place_stays`; only confirmed addresses, told and asked about.
 """
 
 import csv
@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 from datetime import timedelta
+from unittest.mock import ANY
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -146,6 +147,32 @@ def test_states_and_recipients(kind, by, today):
     assert (given.ground, given.people) == ("o" if kind == "own" else "a", len(expected))
     reasons = {"ended": 2, "lapsed": 1, "paused": 1, "blocked": 1, "asked_to_stop": 1}
     assert given.left_out == reasons | ({} if kind == "own" else {"third_parties": 1})
+
+
+def only_typed_in(subject):
+    """Their address was never confirmed: they are known by another contact."""
+    subject.data.filter(category__code="email").update(standing="stated", confirmed_at=None)
+
+
+@pytest.mark.parametrize("kind", ["own", "processor"])
+def test_nobody_is_written_to_at_an_address_somebody_only_typed_in(kind, by, today):
+    whom = mailer("own", code="lab") if kind == "own" else recipient("KZ", kind=kind)
+    key, subject = key_for(whom, by, today), gave(BOTH, now=today, email="typed.canary@example.kz")
+    assert changes(key, now=today) == {subject.reference: "in"}
+    _changes, cursor = told(key, now=today)
+    only_typed_in(subject)
+    assert told(key, cursor, now=today)[0] == [{"cursor": ANY, "reference": subject.reference, "change": "out"}]
+    answer = check(key, ["typed.canary@example.kz"])
+    assert answer.json()["results"] == [{"may": False}]
+
+
+def test_of_two_addresses_the_confirmed_one_is_written_to(key, today):
+    subject = gave(now=today, email="own.canary@example.kz")
+    typed = normalise("email", "typed.canary@example.kz")
+    record_datum(subject, DataCategory.objects.get(code="email"), typed, standing="stated", now=today)
+    assert [line["email"] for line in told(key, now=today)[0]] == ["own.canary@example.kz"]
+    answer = check(key, ["own.canary@example.kz", "typed.canary@example.kz"])
+    assert answer.json()["results"] == [{"may": True}, {"may": False}]
 
 
 @pytest.mark.parametrize(

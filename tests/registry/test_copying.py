@@ -376,7 +376,7 @@ def test_what_was_asked_before_we_knew_who_it_was_is_theirs_once_they_answered(a
 
 
 def row_id(row):
-    return row.get("history_id") or row["id"]
+    return row.get("history_id") or row.get("id") or f"{row['transfer_id']}/{row['place']}"
 
 
 def test_every_value_is_in_it_in_the_clear(two):

@@ -1,7 +1,7 @@
 """The gate of transfers: states of consent, grounds and countries; contracts, references, requests that stop.
 
 Broken and seen to fail: the line of each reason in gate.PEOPLE; sending abroad asked on ground a only; `<=` of the term;
-claimed values, in the gate and in the file; the references; the first consent for the last, any wording, any country;
+claimed values, and for a mailing stated ones, in the gate and in the file; the references; the first consent for the last, any wording, any country;
 drop_lost; the contract asked again when it is fetched; the refusals of contract, data beyond it, data the purpose does
 not need, a request without number, a partner by law; the record of a refused attempt.
 """
@@ -29,7 +29,9 @@ from registry.models import (
     SubjectRequest,
     Transfer,
 )
+from registry.normalise import normalise
 from registry.processing import Scope
+from registry.registration import record_datum
 from registry.requests import answering, opening, verifying
 from registry.requests.answering import Details
 from registry.transfers import gate
@@ -342,3 +344,38 @@ def test_more_people_need_no_more_queries(lab, by, today):
             take_all(send(lab, by, today), by, today)
         counted.append(len(queries))
     assert counted[0] == counted[1]
+
+
+# --- what is there to be written to ----------------------------------------------------------------------------------
+def stated_phone(subject, number, now):
+    """A number somebody typed in beside an address that was confirmed."""
+    record_datum(subject, category("phone")[0], normalise("phone", number), standing="stated", now=now)
+
+
+def both_contacts():
+    purpose().categories.set(DataCategory.objects.filter(code__in=["email", "phone"]))
+    return category("email") + category("phone")
+
+
+@pytest.mark.parametrize(("kind", "also"), [("partner", {"with_links": True}), ("own", {"ground": "o"})])
+def test_a_mailing_gets_only_what_its_owner_has_confirmed(kind, also, by, today):
+    made = recipient("KZ", kind=kind)
+    stated_phone(gave(BOTH, now=today, email="owner.canary@example.kz"), "+77015550001", today)
+    content = take_all(send(made, by, today, categories=both_contacts(), **also), by, now=today)
+    assert b"owner.canary@example.kz" in content and b"77015550001" not in content
+
+
+def test_whoever_has_confirmed_nothing_to_be_written_to_stays(by, today):
+    made, contacts = recipient("KZ", kind="own"), both_contacts()
+    subject = gave(BOTH, now=today)
+    stated_phone(subject, "+77015550001", today)
+    by_number = asked(made, ground="o", categories=contacts[1:])
+    counts = preview(by_number, by, today)
+    assert (counts.people, counts.left_out) == (0, {"unconfirmed": 1})
+    subject.data.filter(category__code="phone").update(standing="confirmed", confirmed_at=today)
+    assert preview(by_number, by, today).people == 1
+
+
+def test_a_partner_gets_what_was_stated_as_well(lab, by, today):
+    stated_phone(gave(BOTH, now=today), "+77015550001", today)
+    assert b"77015550001" in take_all(send(lab, by, today, categories=both_contacts()), by, now=today)

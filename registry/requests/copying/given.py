@@ -73,7 +73,7 @@ def transfers(whose: Whose) -> Iterator[Row]:
     for line in lines.order_by("pk").iterator(chunk_size=PORTION):
         given = line.transfer
         yield {
-            "id": line.pk,
+            "id": f"{line.transfer_id}/{line.place}",
             "number": given.number,
             "recipient": Word(given.recipient.code, str(given.recipient)),
             "country": given.country,
