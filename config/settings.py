@@ -80,6 +80,7 @@ def database() -> dict[str, Any]:
         "OPTIONS": settings.get("OPTIONS", {})
         | {
             "options": limits + role,
+            "prepare_threshold": 5,  # registry.statements; whatever Django writes itself is planned every time
             "connect_timeout": 5,
             "keepalives_idle": 30,
             "tcp_user_timeout": 30_000,

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Q
@@ -43,29 +43,42 @@ class Circumstances:
     form_url: str
 
 
-def keep(person: DataSubject, circumstances: Circumstances | None, *, now: datetime) -> int | None:
-    """Seals them; the number of the datum, None where there is nothing to keep. The person is locked by the caller."""
-    if circumstances is None:
-        return None
+class Place(NamedTuple):
+    """What evidence is kept for and as what."""
+
+    purpose: ProcessingPurpose
+    category: DataCategory
+
+
+def place(now: datetime, code: str = PURPOSE, category: str = CATEGORY) -> Place | None:
+    """None while nothing is kept for this purpose."""
+    purpose = ProcessingPurpose.objects.open(now).filter(code=code).first()
+    return Place(purpose, DataCategory.objects.get(code=category)) if purpose else None
+
+
+def keep(person: DataSubject, circumstances: Circumstances, where: Place | None, *, now: datetime) -> int | None:
+    """Seals them; the number of the datum, None where they are not kept. The person is locked by the caller."""
     said = {name: value[:LONGEST] for name, value in asdict(circumstances).items()}
     source = PersonalDatum.Source.SUBJECT
-    return _seal(person, PURPOSE, CATEGORY, json.dumps(said, ensure_ascii=False), now=now, source=source)
+    return _seal(person, where, json.dumps(said, ensure_ascii=False), now=now, source=source)
 
 
 def keep_scan(person: DataSubject, content: bytes, *, now: datetime, by: int | None) -> int | None:
     """Seals a scan that the member of the staff with number `by` entered; the number of the datum, None where scans are
     not kept. The person is locked by the caller."""
     source = PersonalDatum.Source.OPERATOR
-    return _seal(person, PAPER, SCAN, scans.to_text(content), now=now, source=source, recorded_by_id=by)
+    where = place(now, PAPER, SCAN)
+    return _seal(person, where, scans.to_text(content), now=now, source=source, recorded_by_id=by)
 
 
-def _seal(person: DataSubject, code: str, category_code: str, text: str, *, now: datetime, **also: Any) -> int | None:
-    purpose = ProcessingPurpose.objects.open(now).filter(code=code).first()
-    if purpose is None:
+def _seal(person: DataSubject, where: Place | None, text: str, *, now: datetime, **also: Any) -> int | None:
+    if where is None:
         return None
-    category = DataCategory.objects.get(code=category_code)
-    with connection.cursor() as cursor:
-        cursor.execute(SUPERSEDE, {"now": now, "purpose": purpose.pk, "subject": person.pk, "category": category.pk})
+    purpose, category = where
+    if not person.is_new:
+        values: dict[str, Any] = {"now": now, "purpose": purpose.pk, "subject": person.pk, "category": category.pk}
+        with connection.cursor() as cursor:
+            cursor.execute(SUPERSEDE, values)
     open_processing(person, purpose, now=now)
     datum = PersonalDatum(
         subject=person,

@@ -22,6 +22,7 @@ from typing import Any
 
 from django.db import connection
 
+from registry import statements
 from registry.keyring import keyring
 
 PORTION = 1000  # rows
@@ -111,9 +112,7 @@ def network_of(address: str) -> bytes:
 def _count(what: str, who: bytes, limit: Limit, now: datetime) -> timedelta | None:
     values: dict[str, Any] = {"key": _key(what, who), "now": now}
     values |= {"end": now + limit.window, "latest": now + 2 * limit.window}
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT, values)
-        count, ends_at = cursor.fetchone()
+    count, ends_at = statements.run(COUNT, values).fetchone()
     return ends_at - now if count > limit.count else None
 
 

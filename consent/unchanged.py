@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from django.db import connection
+from registry import statements
 
 Made = TypeVar("Made")
 STAMP = """
@@ -43,6 +43,4 @@ class Kept(Generic[Made]):
 
 
 def _stamp(now: datetime) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute(STAMP, {"now": now})
-        return str(cursor.fetchone()[0])
+    return str(statements.run(STAMP, {"now": now}).fetchone()[0])

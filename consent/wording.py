@@ -16,12 +16,15 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
+from consent.evidence import Place, place
 from consent.models import PolicyVersion, Wording
 from consent.unchanged import Kept
+from registry import statements
 from registry.models import Country, Operator, ProcessingPurpose
 from registry.models.texts import LANGUAGES
 
 ASKED = ProcessingPurpose.Disclosure.ASKED
+CONFIRMATION = "confirmation"  # the purpose an unconfirmed address is held for
 NEXT_VERSION = """
     INSERT INTO consent_wording (digest, purpose_id, policy_id, language, version, text, third_parties_text,
         cross_border_text, public_sources_text, categories, recipients, countries)
@@ -59,6 +62,8 @@ class Offer:
     operator: Operator
     language: str
     texts: dict[str, Text]
+    waiting: ProcessingPurpose  # what an address is held for until it answers
+    evidence: Place | None  # where it is kept what an answer came from
 
 
 @Kept
@@ -69,7 +74,7 @@ def offer(now: datetime, language: str) -> Offer:
     operator = Operator.objects.get()
     complete = [one for one in ProcessingPurpose.objects.asked_of_people(now) if not missing(one, operator)]
     texts = {purpose.code: compose(purpose, policy, operator, language) for purpose in complete}
-    return Offer(policy, operator, language, texts)
+    return Offer(policy, operator, language, texts, ProcessingPurpose.objects.get(code=CONFIRMATION), place(now))
 
 
 def missing(purpose: ProcessingPurpose, operator: Operator) -> list[str]:
@@ -216,7 +221,7 @@ def frozen(texts: Iterable[Text]) -> dict[str, Wording]:
 
 
 def _stored(digests: Iterable[str]) -> dict[str, Wording]:
-    return {one.digest: one for one in Wording.objects.filter(digest__in=list(digests))}
+    return {one.digest: one for one in statements.select(Wording, "digest = ANY(%s)", list(digests))}
 
 
 def _store(key: str, text: Text) -> None:

@@ -4,8 +4,9 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DatabaseError, models, transaction
 
+from registry import statements
 from registry.models import AuditEntry, StaffMember
 
 logger = logging.getLogger(__name__)
@@ -43,11 +44,9 @@ def record(
     number = about.pk if about is not None and isinstance(about.pk, int) else None
     who = actor.pk if actor else None
     try:
-        with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
-            cursor.execute(
-                APPEND, [now, who, str(system), str(operation), subject_id, label, number, str(reason), request_id]
-            )
-            return int(cursor.fetchone()[0])
+        with transaction.mark_for_rollback_on_error():
+            values = [now, who, str(system), str(operation), subject_id, label, number, str(reason), request_id]
+            return int(statements.run(APPEND, values).fetchone()[0])
     except DatabaseError as error:
         logger.error("the audit took no entry: %s", type(error).__name__)
         raise NotRecorded from error

@@ -18,7 +18,7 @@ from django.core.mail import EmailMessage
 from django.db import connection, models, transaction
 from django.utils import translation
 
-from registry import auditing, sms
+from registry import auditing, sms, statements
 from registry.disclosure import address_for
 from registry.models import (
     AuditEntry,
@@ -90,27 +90,29 @@ class Queued(NamedTuple):
 def queue(
     letter: str, *, about: models.Model, datum: PersonalDatum, purpose: ProcessingPurpose, language: str, now: datetime
 ) -> OutgoingMessage:
-    return queue_all(letter, [Queued(about, datum, language)], purpose=purpose, now=now)[0]
+    row = _row(letter, Queued(about, datum, language), purpose, now)
+    statements.insert(row)
+    return row
 
 
 def queue_all(
     letter: str, queued: Iterable[Queued], *, purpose: ProcessingPurpose, now: datetime
 ) -> list[OutgoingMessage]:
     """The letter of one name to many people, in one statement."""
-    rows = [
-        OutgoingMessage(
-            letter=letter,
-            about_id=one.about.pk,
-            subject_id=one.datum.subject_id,
-            datum_id=one.datum.pk,
-            purpose=purpose,
-            language=one.language,
-            queued_at=now,
-            next_try_at=now,
-        )
-        for one in queued
-    ]
-    return OutgoingMessage.objects.bulk_create(rows)
+    return OutgoingMessage.objects.bulk_create([_row(letter, one, purpose, now) for one in queued])
+
+
+def _row(letter: str, one: Queued, purpose: ProcessingPurpose, now: datetime) -> OutgoingMessage:
+    return OutgoingMessage(
+        letter=letter,
+        about_id=one.about.pk,
+        subject_id=one.datum.subject_id,
+        datum_id=one.datum.pk,
+        purpose=purpose,
+        language=one.language,
+        queued_at=now,
+        next_try_at=now,
+    )
 
 
 def send_due(now: datetime, *, clock: Callable[[], datetime], most: int = 200) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from registry import statements
 from registry.models import DataSubject, Processing, ProcessingPurpose, RetentionDue
 
 
@@ -35,16 +36,13 @@ def lock_subjects(subject_ids: Iterable[int]) -> None:
     wanted = sorted(set(subject_ids))
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("a lock is held until a transaction ends, and there is none")
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK, [wanted])
-        if cursor.rowcount != len(wanted):
-            raise DataSubject.DoesNotExist
+    if statements.run(LOCK, [wanted]).rowcount != len(wanted):
+        raise DataSubject.DoesNotExist
 
 
 def refresh_due(subject_ids: Iterable[int]) -> None:
     """Sets when the purge must look at these people next: the first moment at which nothing keeps one of their data."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT registry_refresh_due(%s::bigint[])", [list(subject_ids)])
+    statements.run("SELECT registry_refresh_due(%s::bigint[])", [list(subject_ids)])
 
 
 def recount(purpose_id: int | None = None, batch: int = 1000) -> int:
@@ -85,24 +83,13 @@ class Opening:
 
 
 OPEN = """
-    WITH opened AS (
-        INSERT INTO registry_processing AS processing (subject_id, purpose_id, state, began_at, term_from, lapses_at,
-            channel, counted_at, rule_version, third_parties, cross_border, public_sources, paused_at)
-        SELECT %(subject)s, purpose_id, 'open', %(now)s, term_from, lapses_at, %(channel)s, NULL, rule_version,
-            third_parties, cross_border, public_sources, NULL
-        FROM unnest(%(purpose)s::bigint[], %(term_from)s::timestamptz[], %(lapses_at)s::timestamptz[],
-            %(rule_version)s::int[], %(third_parties)s::bool[], %(cross_border)s::bool[], %(public_sources)s::bool[])
-            AS line (purpose_id, term_from, lapses_at, rule_version, third_parties, cross_border, public_sources)
-        ON CONFLICT (subject_id, purpose_id) DO UPDATE SET (state, began_at, term_from, lapses_at, channel, counted_at,
-            rule_version, third_parties, cross_border, public_sources, paused_at) = (excluded.state, excluded.began_at,
-            excluded.term_from, excluded.lapses_at, excluded.channel, NULL, excluded.rule_version,
-            excluded.third_parties, excluded.cross_border, excluded.public_sources, NULL)
-        RETURNING *, xmax = 0 AS is_new
-    )
-    INSERT INTO registry_historicalprocessing ({columns}, history_date, history_type)
-    SELECT {columns}, %(now)s, CASE WHEN is_new THEN '+' ELSE '~' END FROM opened
+    SELECT registry_open_processing(%(subject)s, %(now)s, %(channel)s, %(purpose)s::bigint[],
+        %(term_from)s::timestamptz[], %(lapses_at)s::timestamptz[], %(rule_version)s::int[],
+        %(third_parties)s::bool[], %(cross_border)s::bool[], %(public_sources)s::bool[])
 """
-END = "SELECT * FROM registry_end_processing(%(subject)s, %(purposes)s, %(state)s, %(is_at_once)s, %(now)s)"
+END = """
+    SELECT * FROM registry_end_processing(%(subject)s, %(purposes)s::bigint[], %(state)s, %(is_at_once)s, %(now)s)
+"""
 PAUSE = """
     WITH paused AS (
         UPDATE registry_processing AS processing SET paused_at = %(now)s
@@ -130,7 +117,7 @@ def open_all(
     lines = [_line(opening, now) for opening in openings]
     columns = {name: [line[name] for line in lines] for name in lines[0]} if lines else {}
     if lines:
-        _run(OPEN, columns | {"subject": subject.pk, "now": now, "channel": channel})
+        statements.run(OPEN, columns | {"subject": subject.pk, "now": now, "channel": channel})
     return [line["lapses_at"] for line in lines]
 
 
@@ -163,7 +150,9 @@ def end_processing(
     moment when all of it had begun: what begins later is another consent, and a replay leaves it.
     """
     values = {"subject": subject.pk, "purposes": list(purposes), "state": str(state), "is_at_once": is_at_once}
-    return list(ProcessingPurpose.objects.raw(END, values | {"now": now}))
+    ended = statements.run(END, values | {"now": now})
+    names = [column.name for column in ended.description]
+    return [ProcessingPurpose.from_db(connection.alias, names, row) for row in ended.fetchall()]
 
 
 def pause(wider: Iterable[tuple[int, int]], *, now: datetime) -> None:

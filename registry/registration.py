@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
 
-from registry import auditing, memory
+from registry import auditing, memory, statements
 from registry.keyring import keyring
 from registry.models import (
     AuditEntry,
@@ -21,13 +21,22 @@ from registry.models import (
     DataSubject,
     PersonalDatum,
     ProcessingPurpose,
-    RetentionDue,
     StaffMember,
 )
 from registry.normalise import Normalised, normalise
 from registry.processing import lock_subjects, refresh_due
 
 Accepted = dict[DataCategory, Normalised]
+NEW_PERSON = """
+    WITH person AS (
+        INSERT INTO registry_datasubject (reference, language, status, created_at) VALUES (%s, %s, %s, %s) RETURNING id
+    )
+    INSERT INTO registry_retentiondue (subject_id) SELECT id FROM person RETURNING subject_id
+"""
+CLAIMANT = """
+    SELECT subject_id FROM registry_personaldatum
+    WHERE index = %s AND standing = 'claimed' AND superseded_at IS NULL
+"""
 Standing = PersonalDatum.Standing
 
 
@@ -62,7 +71,7 @@ def _approved(code: str, approved: Collection[str], needed: Mapping[str, DataCat
     return needed[code]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def register(
     accepted: Accepted,
     *,
@@ -85,7 +94,7 @@ def register(
     subject = _claimant(index)
     if subject is None:
         subject = create_subject(language, DataSubject.Status.PENDING, now)
-        record_datum(subject, category, value, standing=Standing.CLAIMED, source=source, now=now, by=by)
+        subject.claim = record_datum(subject, category, value, standing=Standing.CLAIMED, source=source, now=now, by=by)
         system = "" if by else "page"
         auditing.record(
             AuditEntry.Operation.COLLECT, now=now, actor=by, system=system, subject_id=subject.pk, about=subject
@@ -103,8 +112,10 @@ def index_of(category: DataCategory, value: Normalised) -> bytes:
 
 def create_subject(language: str, status: DataSubject.Status, now: datetime) -> DataSubject:
     """A new person, locked: nobody else sees the row before this transaction ends."""
-    subject = DataSubject.objects.create(language=language, status=status, created_at=now)
-    RetentionDue.objects.create(subject=subject)
+    subject = DataSubject(language=language, status=status, created_at=now)
+    values = [subject.reference, language, str(status), now]
+    (subject.pk,) = statements.run(NEW_PERSON, values).fetchone()
+    subject._state.adding = False
     subject.is_new = True
     return subject
 
@@ -212,12 +223,12 @@ def _carry_over(claimant: DataSubject, owner: DataSubject, now: datetime) -> Non
 
 def _claimant(index: bytes) -> DataSubject | None:
     """The pending person who claims this identifier, locked. Looked up again under the lock: a purge may be faster."""
-    claims = PersonalDatum.objects.live().filter(index=index, standing=Standing.CLAIMED)
-    found = claims.values_list("subject_id", flat=True).first()
+    found = statements.run(CLAIMANT, [index]).fetchone()
     if found is None:
         return None
-    lock_subjects([found])
-    return DataSubject.objects.filter(pk=found, data__in=claims).first()
+    lock_subjects(found)
+    claims = PersonalDatum.objects.live().filter(index=index, standing=Standing.CLAIMED)
+    return DataSubject.objects.filter(pk=found[0], data__in=claims).first()
 
 
 def lock_claims(claims: Iterable[tuple[str, str]]) -> None:
@@ -247,5 +258,4 @@ def _lock_identifiers(indexes: Iterable[bytes]) -> None:
 
 def lock_identifier(index: bytes) -> None:
     """Equal identifiers wait for each other until the transaction ends; the unique constraint is the judge behind."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(index[:8], signed=True)])
+    statements.run("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(index[:8], signed=True)])

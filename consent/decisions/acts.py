@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
 from consent import proof
 from consent.models import ConsentRecord, Wording
+from registry import statements
 from registry.chain import Head
 from registry.models import DataSubject, ProcessingPurpose
 from registry.processing import OWN_USE, Scope
@@ -30,8 +29,6 @@ SITE_AND_HEAD = """
         ORDER BY place DESC LIMIT 1
     ) last ON true
 """
-APPENDED = [field for field in ConsentRecord._meta.concrete_fields if not field.primary_key]
-APPEND = "INSERT INTO consent_consentrecord ({columns}) VALUES ({values}) RETURNING id"
 Act = ConsentRecord.Act
 Channel = ConsentRecord.Channel
 
@@ -43,10 +40,12 @@ def append(
     channel: ConsentRecord.Channel,
     *,
     now: datetime,
+    site: str = "",
     **also: Any,
 ) -> list[ConsentRecord]:
-    """Appends one record a line, in the order of their purposes. `also`: further fields of ConsentRecord for all."""
-    site, head = _site_and_head(person)
+    """Appends one record a line, in the order of their purposes. `also`: further fields of ConsentRecord for all.
+    `site`: the operator's, if the caller knows it."""
+    site, head = (site, Head()) if site and person.is_new else _site_and_head(person)
     in_order = sorted(lines, key=lambda line: (line.purpose.position, line.purpose.pk))
     records = [
         ConsentRecord(
@@ -64,25 +63,14 @@ def append(
         for line in in_order
     ]
     proof.continue_chain(records, person.reference, head)
-    _insert(records)
+    for record in records:
+        statements.insert(record)
     return records
-
-
-def _insert(records: Iterable[ConsentRecord]) -> None:
-    columns, values = ", ".join(field.attname for field in APPENDED), ", ".join(["%s"] * len(APPENDED))
-    with connection.cursor() as cursor:
-        for record in records:
-            kept = [getattr(record, field.attname) for field in APPENDED]
-            cursor.execute(APPEND.format(columns=columns, values=values), kept)
-            (record.pk,) = cursor.fetchone()
-            record._state.adding = False
 
 
 def _site_and_head(person: DataSubject) -> tuple[str, Head]:
     """The operator's site, and where this person's chain ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(SITE_AND_HEAD, [person.pk])
-        site, place, digest = cursor.fetchone()
+    site, place, digest = statements.run(SITE_AND_HEAD, [person.pk]).fetchone()
     return site, Head(lines=place, digest=digest)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -11,13 +12,13 @@ from consent import evidence, wording
 from consent.decisions.acts import Act, Channel, Line, Ticks, append, scope_of
 from consent.evidence import Circumstances
 from consent.models import Confirmation, Wording
-from registry import mail, sms
+from consent.wording import CONFIRMATION
+from registry import mail, sms, statements
 from registry.models import DataSubject, OutgoingMessage, PersonalDatum, ProcessingPurpose
 from registry.processing import OWN_USE, Scope, open_processing, refresh_due
 from registry.registration import Accepted, accept, lock_claims, register
 
 CLAIM, NUMBER = "email", "phone"  # the categories a question can go to, the better one first
-CONFIRMATION = "confirmation"  # the purpose an unconfirmed address is held for
 SEND_AGAIN_AFTER = timedelta(seconds=60)
 GOOD_FOR = timedelta(days=1)  # a link in a letter sent again works at least that long
 MOST_LETTERS = 4  # to one unconfirmed address while its questions wait: one, and three times again
@@ -51,10 +52,10 @@ def ask(
     own = (accepted, claim)
     theirs = _representative(representative, purposes, own) if representative else None
     subject, guardian = _registered(own, theirs, language, now)
-    waiting_for = ProcessingPurpose.objects.get(code=CONFIRMATION)
-    ends_at = open_processing(subject, waiting_for, now=now) or now
+    offered = offer or wording.offer(now, language)
+    ends_at = open_processing(subject, offered.waiting, now=now) or now
     if guardian:
-        open_processing(guardian, waiting_for, now=now)
+        open_processing(guardian, offered.waiting, now=now)
         refresh_due([guardian.pk])
     confirmation = Confirmation(
         subject=subject,
@@ -65,12 +66,12 @@ def ask(
         asked_at=now,
         expires_at=ends_at,
     )
-    lines = shown(purposes, language, now, ticks or {}, offer)
+    lines = lines_of_offer(purposes, offered, ticks or {})
     same = None if subject.is_new else same_question(confirmation, lines)
-    confirmation = same or _new_question(confirmation, lines, circumstances)
+    confirmation = same or _new_question(confirmation, lines, circumstances, offered)
     refresh_due([subject.pk])
     if subject.is_new or _may_send(confirmation, now):
-        _send(confirmation, waiting_for, now)
+        _send(confirmation, offered.waiting, now)
     return confirmation
 
 
@@ -115,21 +116,19 @@ def _spelling(contact: Contact) -> tuple[str, str]:
     return claim, next(value.canonical for category, value in accepted.items() if category.code == claim)
 
 
-def shown(
-    purposes: Sequence[ProcessingPurpose],
-    language: str,
-    now: datetime,
-    ticks: Ticks,
-    offer: wording.Offer | None = None,
-) -> list[Line]:
+def shown(purposes: Sequence[ProcessingPurpose], language: str, now: datetime, ticks: Ticks) -> list[Line]:
     """What is offered for these purposes at `now`, its wordings stored, with the ticks that were asked.
 
     ValidationError if one of them is not offered.
     """
-    offered = (offer or wording.offer(now, language)).texts
-    if not all(purpose.code in offered for purpose in purposes):
+    return lines_of_offer(purposes, wording.offer(now, language), ticks)
+
+
+def lines_of_offer(purposes: Sequence[ProcessingPurpose], offer: wording.Offer, ticks: Ticks) -> list[Line]:
+    """The same of an offer that the caller has."""
+    if not all(purpose.code in offer.texts for purpose in purposes):
         raise ValidationError({"purposes": _("This purpose is not offered")})
-    texts = [offered[purpose.code] for purpose in purposes]
+    texts = [offer.texts[purpose.code] for purpose in purposes]
     wordings = wording.frozen(texts)
     return [Line(text.purpose, wordings[text.purpose.code], _ticked(text, ticks)) for text in texts]
 
@@ -165,12 +164,13 @@ def has_other_data(confirmation: Confirmation) -> bool:
 
 
 def _new_question(
-    confirmation: Confirmation, lines: list[Line], circumstances: Circumstances | None
+    confirmation: Confirmation, lines: list[Line], circumstances: Circumstances | None, offer: wording.Offer
 ) -> Confirmation:
-    confirmation.save(force_insert=True)
+    statements.insert(confirmation)
     person, now = confirmation.subject, confirmation.asked_at
-    evidence_id = evidence.keep(person, circumstances, now=now)
-    append(Act.ASKED, person, lines, Channel.PAGE, now=now, confirmation=confirmation, evidence_id=evidence_id)
+    evidence_id = evidence.keep(person, circumstances, offer.evidence, now=now) if circumstances else None
+    also: dict[str, Any] = {"confirmation": confirmation, "evidence_id": evidence_id}
+    append(Act.ASKED, person, lines, Channel.PAGE, now=now, site=offer.operator.site, **also)
     return confirmation
 
 
@@ -189,7 +189,8 @@ def _may_send(confirmation: Confirmation, now: datetime) -> bool:
 
 
 def _send(confirmation: Confirmation, purpose: ProcessingPurpose, now: datetime) -> None:
-    claim = confirmation.subject.data.live().filter(standing=PersonalDatum.Standing.CLAIMED).first()
+    person = confirmation.subject
+    claim = person.claim or person.data.live().filter(standing=PersonalDatum.Standing.CLAIMED).first()
     if claim:
         letter = LETTERS[Confirmation.Way(confirmation.way)]
         mail.queue(letter, about=confirmation, datum=claim, purpose=purpose, language=confirmation.language, now=now)

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from consent import evidence, receipts
 from consent.decisions.acts import Act, Channel, Line, append
 from consent.decisions.asking import shown
 from consent.evidence import Circumstances
 from consent.models import Receipt
-from registry import auditing
+from registry import auditing, statements
 from registry.models import AuditEntry, DataSubject, PersonalDatum, Processing, ProcessingPurpose, StaffMember
 from registry.processing import (
     OWN_USE,
@@ -74,7 +74,7 @@ def record_consent(
     `until`: by code of the purpose, where it ends before the purpose's own term. `also`: fields of ConsentRecord.
     """
     ends = until or {}
-    evidence_id = evidence.keep(person, circumstances, now=now)
+    evidence_id = evidence.keep(person, circumstances, evidence.place(now), now=now) if circumstances else None
     openings = [Opening(line.purpose, line.scope, ends.get(line.purpose.code)) for line in lines]
     open_all(person, openings, now=now, channel=channel)
     note_contact(person, now=now)
@@ -109,15 +109,12 @@ def withdraw(
 
 def consented(person: DataSubject) -> set[int]:
     """The numbers of the purposes this person ever agreed to, whatever their basis is by now."""
-    with connection.cursor() as cursor:
-        cursor.execute(CONSENTED, [person.pk])
-        return {number for (number,) in cursor.fetchall()}
+    return {number for (number,) in statements.run(CONSENTED, [person.pk]).fetchall()}
 
 
 def note_answered(person: DataSubject, now: datetime) -> None:
     """Whatever they chose, a campaign that asked them anew has its answer."""
-    with connection.cursor() as cursor:
-        cursor.execute(ANSWERED, [now, person.pk])
+    statements.run(ANSWERED, [now, person.pk])
 
 
 def end_consents(

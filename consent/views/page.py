@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.utils.translation import get_language
 
+from registry import statements
 from registry.models import Operator
 
 KEPT_BY_ANYBODY = {"policy.html", "policy_versions.html", "policy_comparison.html"}
@@ -19,7 +20,7 @@ def page(request: HttpRequest, template: str, context: dict[str, object], status
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     language = get_language()
     others = {code: f"/{code}{request.path[3:]}" for code in ("kk", "ru", "en") if request.path[3:4] == "/"}
-    operator = context.get("operator") or Operator.objects.get()
+    operator = context.get("operator") or statements.select(Operator, "true")[0]
     shown = {**context, "operator": operator, "language": language, "languages": others}
     response = render(request, template, shown, status=status)
     response["Content-Language"] = language or "kk"

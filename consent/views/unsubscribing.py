@@ -8,6 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from consent import decisions, links
 from consent.models import ConsentRecord
 from consent.views.page import cut_link, page
+from registry import statements
 from registry.models import DataSubject, ProcessingPurpose
 
 
@@ -19,9 +20,12 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """
     try:
         subject_id, purpose_id = links.subscription_of(token)
-        person = DataSubject.objects.get(pk=subject_id)
-    except (links.InvalidLink, DataSubject.DoesNotExist):
+    except links.InvalidLink:
         return cut_link(request)
+    people = statements.select(DataSubject, "id = %s", subject_id)
+    if not people:
+        return cut_link(request)
+    person = people[0]
     with override(person.language):
         if request.method != "POST":
             purpose = ProcessingPurpose.objects.filter(pk=purpose_id).first()

@@ -2,11 +2,11 @@ import secrets
 from datetime import datetime
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from registry import sealing
+from registry import sealing, statements
 from registry.models.purposes import DataCategory
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0 O 1 I: references are read out on the phone
@@ -39,6 +39,7 @@ class DataSubject(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.PENDING)
     created_at = models.DateTimeField(_("created at"))
     is_new = False  # made in this very transaction: nobody can have asked or told anything about them
+    claim: "PersonalDatum | None" = None  # of a new person: what they entered to be asked at
 
     class Meta:
         verbose_name = _("data subject")
@@ -156,9 +157,8 @@ class PersonalDatum(models.Model):
         key = sealing.new_key()
         self.sealed = sealing.seal(key, value, self._binding())
         wrapped = sealing.wrap(masters, key, sealing.key_binding(self.pk))
-        with connection.cursor() as cursor:
-            row = {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
-            cursor.execute(KEEP, row | {"source": str(self.source), "standing": str(self.standing), "wrapped": wrapped})
+        row = {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
+        statements.run(KEEP, row | {"source": str(self.source), "standing": str(self.standing), "wrapped": wrapped})
         self._state.adding = False
 
     def unseal(self, masters: sealing.MasterKeys) -> str:
@@ -186,9 +186,7 @@ KEEP = """
 
 
 def _next_datum_id() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(NEXT_ID)
-        return int(cursor.fetchone()[0])
+    return int(statements.run(NEXT_ID, []).fetchone()[0])
 
 
 class DatumKey(models.Model):

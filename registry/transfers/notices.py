@@ -26,7 +26,7 @@ from django.db import connection, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from registry import auditing, calendar
+from registry import auditing, calendar, statements
 from registry.models import AuditEntry, Deadline, Operator, Recipient, RecipientNotice, StaffMember, TransferLine
 from registry.transfers.rows import check
 
@@ -70,10 +70,8 @@ def open_for(
 
     The people are locked by the caller. Where nothing was ever given this is one look at an index.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(GIVEN, [list(subject_ids)])
-        if not cursor.rowcount:
-            return 0
+    if not statements.run(GIVEN, [list(subject_ids)]).rowcount:
+        return 0
     values = {
         "subjects": list(subject_ids),
         "purposes": None if purposes is None else list(purposes),

@@ -1,0 +1,75 @@
+"""Plain statements: what they write is what `save()` writes, and the database plans them once for a session.
+
+Broken and seen to fail: the number of a new row; a value the database fills in; the cursor that prepares.
+"""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from consent.models import Confirmation
+from registry import statements
+from registry.models import DataSubject
+
+pytestmark = pytest.mark.django_db
+MOMENT = datetime(2026, 3, 5, 9, tzinfo=UTC)
+FIND = "SELECT id FROM registry_datasubject WHERE reference = %s"
+PLANNED = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT id FROM registry_datasubject%%'"
+
+
+def new_person(**also):
+    return DataSubject(language="kk", status=DataSubject.Status.ACTIVE, created_at=MOMENT, **also)
+
+
+def values_of(row):
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+def question(subject):
+    return Confirmation(subject=subject, language="kk", way=Confirmation.Way.CODE, asked_at=MOMENT, expires_at=MOMENT)
+
+
+def test_a_row_is_written_as_save_would():
+    plain, saved = new_person(), new_person()
+    statements.insert(plain)
+    saved.save()
+    asked = [question(plain), question(plain)]
+    statements.insert(asked[0])
+    asked[1].save()
+    for one, other in ((plain, saved), asked):
+        assert one.pk and not one._state.adding
+        held, usual = (values_of(type(one).objects.get(pk=row.pk)) for row in (one, other))
+        own = {"id", "reference"}
+        assert {**held, **dict.fromkeys(own)} == {**usual, **dict.fromkeys(own)}
+    assert Confirmation.objects.get(pk=asked[0].pk).document_digest == ""
+
+
+def test_a_row_is_read_as_a_model_would():
+    subject = new_person()
+    statements.insert(subject)
+    (found,) = statements.select(DataSubject, "id = %s", subject.pk)
+    assert values_of(found) == values_of(DataSubject.objects.get(pk=subject.pk))
+    assert statements.select(DataSubject, "id = %s", subject.pk + 1) == []
+
+
+def test_what_the_database_refuses_is_an_error_as_everywhere():
+    subject = new_person()
+    statements.insert(subject)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        statements.insert(new_person(reference=subject.reference))
+
+
+def test_asked_again_and_again_it_is_planned_once():
+    for _ in range(7):
+        statements.run(FIND, ["DS-NONE"])
+    with connection.cursor() as cursor:
+        cursor.execute(PLANNED, [])
+        assert cursor.fetchone() == (1,)
+
+
+def test_where_statements_are_logged_its_text_is_there():
+    with CaptureQueriesContext(connection) as log:
+        statements.run(FIND, ["DS-NONE"])
+    assert [query["sql"] for query in log] == ["SELECT id FROM registry_datasubject WHERE reference = 'DS-NONE'"]
