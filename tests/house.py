@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.admin import site
 from django.contrib.auth.models import Group
 from django.db.models import Model
+from django.utils import timezone
 
 from consent.decisions import desk
 from consent.models import Campaign, PolicyVersion, ReceivedMail
@@ -175,7 +176,7 @@ def _workings(root: StaffMember, now: datetime) -> dict[type[Model], Any]:
         ReplyTemplate.objects.create(code="hello", **texts),
         SavedFilter.objects.create(person=root, page="registry_datasubject", name="mine", query="status__exact=active"),
         cloud,
-        keys.make(cloud, last_day=now.date(), by=root, now=now)[0],
+        keys.make(cloud, last_day=timezone.localdate(now), by=root, now=now)[0],
         WorkCalendarOverride.objects.create(day=now.date(), kind="dayoff", reason="decree"),
         entering.open_incident("loss", "a letter", DataCategory.objects.all()[:1], discovered_at=now, by=root, now=now),
     ]

@@ -15,6 +15,7 @@ from django.contrib.admin import site
 from django.db import models, transaction
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 from simple_history.admin import SimpleHistoryAdmin
 
 from consent import campaigns
@@ -239,7 +240,7 @@ def hand_over(subject, officer, today):
     notices.open_for([subject.pk], notices.Event.WITHDRAWN, now=today)
     own = Recipient.objects.create(code="mailer", kind="own", name_kk="№", country_id="KZ")
     own.categories.set(subject.data.values_list("category", flat=True))
-    key, _text = keys.make(own, last_day=today.date(), by=officer, now=today)
+    key, _text = keys.make(own, last_day=timezone.localdate(today), by=officer, now=today)
     b"".join(audience.opened(key, purpose(), 0, clock=lambda: today))
     telling.ask_to_be_told(subject, by=officer, reason="№ 13", now=today)
     PersonNotice.objects.create(transfer=given, subject=subject, opened_at=today, due_on=today.date())

@@ -33,9 +33,10 @@ RESIDUAL = "current_setting('registry."  # an erasure looks through everything f
 STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def _never_counted(django_db_setup):
-    """Of a table that was counted and is small the planner takes any index. Of one never counted it expects some pages."""
+    """Of a table that was counted and is small the planner takes any index. Of one never counted it expects some pages.
+    Each time: the database counts by itself, too."""
     with owner_connection() as connection:
         for table in sorted(BIG):
             connection.execute("SELECT pg_clear_relation_stats('public', %s)", [table])
