@@ -2,7 +2,7 @@
 
 Broken and seen to fail: the line of each reason in gate.PEOPLE; sending abroad asked on ground a only; `<=` of the term;
 claimed values, and for a mailing stated ones, in the gate and in the file; the references; the first consent for the last, any wording, any country;
-drop_lost; the contract asked again when it is fetched; the refusals of contract, data beyond it, data the purpose does
+drop_lost, its places, and both ways to ask; the contract asked again when it is fetched; the refusals of contract, data beyond it, data the purpose does
 not need, a request without number, a partner by law; the record of a refused attempt.
 """
 
@@ -379,3 +379,49 @@ def test_whoever_has_confirmed_nothing_to_be_written_to_stays(by, today):
 def test_a_partner_gets_what_was_stated_as_well(lab, by, today):
     stated_phone(gave(BOTH, now=today), "+77015550001", today)
     assert b"77015550001" in take_all(send(lab, by, today, categories=both_contacts()), by, now=today)
+
+
+# --- a few people and everybody are asked alike ----------------------------------------------------------------------
+def kept_by(subject, today, change):
+    if change == "no value":
+        subject.data.update(superseded_at=today, keep_until=today)
+    elif change == "blocked":
+        block(subject)
+    elif change == "stop":
+        opening.receive(subject, Kind.OBJECTION, channel="page", language="kk", now=today)
+    else:
+        subject.processing.filter(purpose=purpose()).update(**change)
+
+
+@pytest.mark.parametrize("few", [0, 1000])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"state": "closed"}, "ended"),
+        ({"paused_at": timezone.now()}, "paused"),
+        ({"third_parties": False}, "third_parties"),
+        ({"cross_border": False}, "cross_border"),
+        ("blocked", "blocked"),
+        ("stop", "asked_to_stop"),
+        ("no value", "no_value"),
+    ],
+)
+def test_who_is_lost_before_it_is_given_is_noted_with_the_reason(change, reason, few, lab, by, today, monkeypatch):
+    """Looked up one by one, as in a small transfer, or all at once, as in a large one."""
+    monkeypatch.setattr(gate, "FEW", few)
+    stays, goes, lapsed = (gave(BOTH, now=today) for _ in range(3))
+    transfer = send(lab, by, today)
+    assert transfers.build_waiting(clock=lambda: today) == 1
+    kept_by(stays, today, change), kept_by(lapsed, today, {"lapses_at": today})
+    gate.drop_lost(transfer, today)
+    lines = dict(transfer.lines.values_list("subject", "dropped"))
+    assert lines == {stays.pk: reason, goes.pk: "", lapsed.pk: "lapsed"}
+
+
+def test_a_few_by_reference_are_asked_as_everybody_is(lab, by, today):
+    people = [gave(scope, now=today) for scope in (BOTH, PARTNERS, NOBODY)]
+    block(people[1])
+    references = tuple(one.reference for one in people)
+    everybody = preview(asked(lab), by, today)
+    assert preview(asked(lab, references=references), by, today) == everybody
+    assert (everybody.people, everybody.left_out) == (1, {"blocked": 1, "third_parties": 1})
