@@ -1,12 +1,12 @@
-"""Ending what is processed: the function of the database names every column of the history by hand.
+"""Ending and opening what is processed: the functions of the database name every column of the history by hand.
 
-Broken and seen to fail: a column left out of the history; the clock that starts with the event; the ledger.
+Broken and seen to fail: a column left out of the history of each; the clock that starts with the event; the ledger.
 """
 
 import pytest
 
 from registry.models import LedgerQueue, Processing
-from registry.processing import HISTORY_COLUMNS, end_processing, lock_subjects, open_processing
+from registry.processing import HISTORY_COLUMNS, Scope, end_processing, lock_subjects, open_processing
 from registry.requests import papers
 from tests.factories import DAY, person, purpose
 
@@ -52,3 +52,19 @@ def test_what_is_withdrawn_waits_for_the_ledger_in_one_line(today, state, lines)
     assert [(one.kind, one.numbers, one.at) for one in queued] == [
         ("withdrawn", [row.pk for row in subject.processing.filter(purpose=purpose())], today + DAY)
     ][:lines]
+
+
+@pytest.mark.django_db
+def test_the_history_holds_every_column_of_what_was_opened_and_of_what_was_opened_anew(today):
+    subject, scope = person("site-news", now=today - DAY), Scope(third_parties=True, public_sources=True)
+    Processing.objects.filter(subject=subject, purpose=purpose()).update(paused_at=today - DAY / 2)
+    lock_subjects([subject.pk])
+    for kind in ("+", "~"):
+        which = purpose("feedback") if kind == "+" else purpose()
+        ends = open_processing(subject, which, now=today, scope=scope, channel="page")
+        now = subject.processing.get(purpose=which)
+        last = Processing.history.filter(id=now.pk).latest("history_id")
+        for column in HISTORY_COLUMNS.split(", "):
+            assert getattr(last, column) == getattr(now, column), column
+        assert (now.began_at, now.lapses_at, now.paused_at, now.channel) == (today, ends, None, "page")
+        assert (last.history_type, last.history_date, now.third_parties) == (kind, today, True)

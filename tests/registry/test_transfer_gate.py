@@ -1,9 +1,10 @@
 """The gate of transfers: states of consent, grounds and countries; contracts, references, requests that stop.
 
 Broken and seen to fail: the line of each reason in gate.PEOPLE; sending abroad asked on ground a only; `<=` of the term;
-claimed values, and for a mailing stated ones, in the gate and in the file; the references; the first consent for the last, any wording, any country;
-drop_lost, its places, and both ways to ask; the contract asked again when it is fetched; the refusals of contract, data beyond it, data the purpose does
-not need, a request without number, a partner by law; the record of a refused attempt.
+claimed values, and for a mailing stated ones, in the gate and in the file; the references; the first consent for the
+last, any wording, any country; drop_lost, its places, and both ways to ask; the contract asked again when it is fetched;
+the refusals of contract, data beyond it, data the purpose does not need, a request without number, a partner by law; the
+record of a refused attempt.
 """
 
 from datetime import date, timedelta
