@@ -6,7 +6,8 @@ from celery import shared_task
 
 from consent import campaigns, decisions, limits, linking, mailbox
 from registry import jobs
-from registry.tasks import wake, wake_mail
+from registry.tasks import wake_mail
+from registry.waking import wake
 
 
 @shared_task

@@ -2,12 +2,10 @@
 
 import logging
 from datetime import datetime
-from typing import Any
 
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from registry import (
     alarming,
@@ -30,6 +28,7 @@ from registry.chain import LedgerError
 from registry.incidents import clock as incident_clock
 from registry.requests import clock, copying, reminding, verifying
 from registry.transfers import notices
+from registry.waking import wake
 
 logger = logging.getLogger(__name__)
 
@@ -243,11 +242,3 @@ def wake_rules() -> None:
 def wake_recount(purpose_id: int) -> None:
     """Tells a worker that a purpose was changed. A dead broker costs a day: the daily recount comes."""
     wake(recount, purpose_id)
-
-
-def wake(task: Any, *ids: int) -> None:
-    """Tells a worker; with a broker that does not answer, the job waits for its time."""
-    try:
-        task.apply_async(ids, retry=False)
-    except (OperationalError, OSError):
-        logger.warning("broker not reached; %s waits for its time", task.name)
