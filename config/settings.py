@@ -75,6 +75,7 @@ def database() -> dict[str, Any]:
     role = "" if application else " -c role=registry_app"
     limits = "" if application and application == owner else DATABASE_LIMITS  # a migration takes as long as it takes
     return settings | {
+        "ENGINE": "config.postgresql",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": settings.get("OPTIONS", {})
