@@ -8,7 +8,7 @@ of its own term even while consents go on: a later act renews nothing of an earl
 import json
 import secrets
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -56,11 +56,14 @@ def place(now: datetime, code: str = PURPOSE, category: str = CATEGORY) -> Place
     return Place(purpose, DataCategory.objects.get(code=category)) if purpose else None
 
 
-def keep(person: DataSubject, circumstances: Circumstances, where: Place | None, *, now: datetime) -> int | None:
-    """Seals them; the number of the datum, None where they are not kept. The person is locked by the caller."""
-    said = {name: value[:LONGEST] for name, value in asdict(circumstances).items()}
+def keep(
+    person: DataSubject, circumstances: Circumstances, where: Place | None, *, now: datetime, is_open: bool = False
+) -> int | None:
+    """Seals them; the number of the datum, None where they are not kept. The person is locked by the caller. `is_open`:
+    its purpose was opened by them, too."""
+    said = {name: value[:LONGEST] for name, value in vars(circumstances).items()}
     source = PersonalDatum.Source.SUBJECT
-    return _seal(person, where, json.dumps(said, ensure_ascii=False), now=now, source=source)
+    return _seal(person, where, json.dumps(said, ensure_ascii=False), is_open, now=now, source=source)
 
 
 def keep_scan(person: DataSubject, content: bytes, *, now: datetime, by: int | None) -> int | None:
@@ -71,7 +74,9 @@ def keep_scan(person: DataSubject, content: bytes, *, now: datetime, by: int | N
     return _seal(person, where, scans.to_text(content), now=now, source=source, recorded_by_id=by)
 
 
-def _seal(person: DataSubject, where: Place | None, text: str, *, now: datetime, **also: Any) -> int | None:
+def _seal(
+    person: DataSubject, where: Place | None, text: str, is_open: bool = False, *, now: datetime, **also: Any
+) -> int | None:
     if where is None:
         return None
     purpose, category = where
@@ -79,7 +84,8 @@ def _seal(person: DataSubject, where: Place | None, text: str, *, now: datetime,
         values: dict[str, Any] = {"now": now, "purpose": purpose.pk, "subject": person.pk, "category": category.pk}
         with connection.cursor() as cursor:
             cursor.execute(SUPERSEDE, values)
-    open_processing(person, purpose, now=now)
+    if not is_open:
+        open_processing(person, purpose, now=now)
     datum = PersonalDatum(
         subject=person,
         category=category,

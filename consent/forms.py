@@ -92,10 +92,9 @@ class ConsentForm(PublicForm):
         self.language = language
         self.offer = wording.offer(self.now, language)
         self.fields["purposes"].choices = [(code, code) for code in self.offer.texts]  # type: ignore[attr-defined]
-        asked = {category for text in self.offer.texts.values() for category in text.purpose.categories.all()}
-        contacts = {category for category in asked if category.kind in DataCategory.CONTACTS}
+        contacts = self.offer.contacts
         by_number = sms.is_available() and decisions.NUMBER in {category.code for category in contacts}
-        in_order = sorted(contacts, key=lambda category: (category.code != decisions.CLAIM, category.code))
+        in_order = sorted(contacts, key=lambda category: category.code != decisions.CLAIM)
         fields = {category.code: self._field(category, by_number=by_number) for category in in_order}
         self.fields = fields | self.fields
         self.contacts = list(fields)
@@ -143,7 +142,7 @@ class ConsentForm(PublicForm):
         """Every wrong field at once, by the rule that registers them; with no box ticked, against all purposes."""
         chosen = self.cleaned_data.get("purposes") or [text.purpose for text in self.offer.texts.values()]
         try:
-            accept(self._entered, chosen)
+            self._accepted = {one.code: value for one, value in accept(self._entered, chosen).items()}
         except ValidationError as error:
             self._add_errors(error)
         self._check_minor()
@@ -163,10 +162,9 @@ class ConsentForm(PublicForm):
             self.add_error("representative", _("Enter the e-mail address or phone number of a parent or guardian"))
 
     @property
-    def claimed(self) -> tuple[str, Normalised]:
+    def claimed(self) -> Normalised:
         """The contact that is asked, of a form without errors."""
-        code = decisions.CLAIM if self.cleaned_data.get(decisions.CLAIM) else decisions.NUMBER
-        return code, normalise(code, self.cleaned_data.get(code, ""))
+        return self._accepted.get(decisions.CLAIM) or self._accepted[decisions.NUMBER]
 
     def ask(self, circumstances: Circumstances) -> Confirmation | None:
         """Sends the question; None, with the errors on the form, if anything is refused."""

@@ -23,6 +23,7 @@ STAMP = """
         UNION ALL SELECT concat('purpose', xmin, ctid, opens_at <= %(now)s, closes_at <= %(now)s)
             FROM registry_processingpurpose
         UNION ALL SELECT concat('policy', xmin, ctid, effective_at <= %(now)s) FROM consent_policyversion
+        UNION ALL SELECT concat('wordings', count(*), max(id)) FROM consent_wording
     ) content
 """
 

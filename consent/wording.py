@@ -5,9 +5,10 @@ made of makes a new version. A purpose that leaves one item open is not offered.
 colon: names need no case endings in Kazakh and Russian.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -20,7 +21,7 @@ from consent.evidence import Place, place
 from consent.models import PolicyVersion, Wording
 from consent.unchanged import Kept
 from registry import statements
-from registry.models import Country, Operator, ProcessingPurpose
+from registry.models import Country, DataCategory, Operator, ProcessingPurpose
 from registry.models.texts import LANGUAGES
 
 ASKED = ProcessingPurpose.Disclosure.ASKED
@@ -62,8 +63,16 @@ class Offer:
     operator: Operator
     language: str
     texts: dict[str, Text]
+    wordings: dict[str, Wording]  # those of them that somebody answered to before, by digest
     waiting: ProcessingPurpose  # what an address is held for until it answers
     evidence: Place | None  # where it is kept what an answer came from
+
+    @cached_property
+    def contacts(self) -> list[DataCategory]:
+        """What the purposes need people to be reached at, by code."""
+        needed = {category for text in self.texts.values() for category in text.purpose.categories.all()}
+        contacts = (category for category in needed if category.kind in DataCategory.CONTACTS)
+        return sorted(contacts, key=lambda category: category.code)
 
 
 @Kept
@@ -74,7 +83,9 @@ def offer(now: datetime, language: str) -> Offer:
     operator = Operator.objects.get()
     complete = [one for one in ProcessingPurpose.objects.asked_of_people(now) if not missing(one, operator)]
     texts = {purpose.code: compose(purpose, policy, operator, language) for purpose in complete}
-    return Offer(policy, operator, language, texts, ProcessingPurpose.objects.get(code=CONFIRMATION), place(now))
+    wordings = _stored(text.digest for text in texts.values())
+    waiting = ProcessingPurpose.objects.get(code=CONFIRMATION)
+    return Offer(policy, operator, language, texts, wordings, waiting, place(now))
 
 
 def missing(purpose: ProcessingPurpose, operator: Operator) -> list[str]:
@@ -206,18 +217,20 @@ def digested(purpose_code: str, policy: PolicyVersion, language: str, texts: Ite
     return "\n".join([purpose_code, str(policy.number), policy.digest_kk, language, *texts]).encode()
 
 
-def frozen(texts: Iterable[Text]) -> dict[str, Wording]:
+def frozen(texts: Iterable[Text], known: Mapping[str, Wording]) -> dict[str, Wording]:
     """The stored wordings of what is shown, by code of the purpose; stored the first time somebody answers to them.
+    `known`: such as were stored before, by digest.
 
     In one order for everybody: two who store the same new wordings the other way round would wait for each other.
     """
     by_digest = {text.digest: text for text in sorted(texts, key=lambda text: text.purpose.pk)}
-    stored = _stored(by_digest)
-    for key in [key for key in by_digest if key not in stored]:
-        _store(key, by_digest[key])
-    if len(stored) < len(by_digest):
-        stored = _stored(by_digest)
-    return {by_digest[key].purpose.code: stored[key] for key in by_digest}
+    if not by_digest.keys() <= known.keys():
+        known = _stored(by_digest)
+        for key in [key for key in by_digest if key not in known]:
+            _store(key, by_digest[key])
+        if len(known) < len(by_digest):
+            known = _stored(by_digest)
+    return {text.purpose.code: known[key] for key, text in by_digest.items()}
 
 
 def _stored(digests: Iterable[str]) -> dict[str, Wording]:

@@ -5,7 +5,7 @@ Everyone who changes what may be kept (data, processing, holds) first takes the 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -87,9 +87,7 @@ OPEN = """
         %(term_from)s::timestamptz[], %(lapses_at)s::timestamptz[], %(rule_version)s::int[],
         %(third_parties)s::bool[], %(cross_border)s::bool[], %(public_sources)s::bool[])
 """
-END = """
-    SELECT * FROM registry_end_processing(%(subject)s, %(purposes)s::bigint[], %(state)s, %(is_at_once)s, %(now)s)
-"""
+END = "registry_end_processing(%(subject)s, %(purposes)s::bigint[], %(state)s, %(is_at_once)s, %(now)s)"
 PAUSE = """
     WITH paused AS (
         UPDATE registry_processing AS processing SET paused_at = %(now)s
@@ -130,7 +128,7 @@ def _line(opening: Opening, now: datetime) -> dict[str, Any]:
         "term_from": term_from,
         "lapses_at": lapse and max(lapse, now),
         "rule_version": purpose.rule_version,
-        **asdict(opening.scope),
+        **vars(opening.scope),
     }
 
 
@@ -150,9 +148,7 @@ def end_processing(
     moment when all of it had begun: what begins later is another consent, and a replay leaves it.
     """
     values = {"subject": subject.pk, "purposes": list(purposes), "state": str(state), "is_at_once": is_at_once}
-    ended = statements.run(END, values | {"now": now})
-    names = [column.name for column in ended.description]
-    return [ProcessingPurpose.from_db(connection.alias, names, row) for row in ended.fetchall()]
+    return statements.select_from(ProcessingPurpose, END, values | {"now": now})
 
 
 def pause(wider: Iterable[tuple[int, int]], *, now: datetime) -> None:

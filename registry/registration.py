@@ -27,16 +27,7 @@ from registry.normalise import Normalised, normalise
 from registry.processing import lock_subjects, refresh_due
 
 Accepted = dict[DataCategory, Normalised]
-NEW_PERSON = """
-    WITH person AS (
-        INSERT INTO registry_datasubject (reference, language, status, created_at) VALUES (%s, %s, %s, %s) RETURNING id
-    )
-    INSERT INTO registry_retentiondue (subject_id) SELECT id FROM person RETURNING subject_id
-"""
-CLAIMANT = """
-    SELECT subject_id FROM registry_personaldatum
-    WHERE index = %s AND standing = 'claimed' AND superseded_at IS NULL
-"""
+CLAIMANT = "SELECT * FROM registry_claimant(%s, %s, %s, %s, %s)"
 Standing = PersonalDatum.Standing
 
 
@@ -90,10 +81,8 @@ def register(
     if category is None or value is None:
         raise ValidationError(_("An address for confirmation is needed."), code="claim")
     index = index_of(category, value)
-    lock_identifier(index)
-    subject = _claimant(index)
-    if subject is None:
-        subject = create_subject(language, DataSubject.Status.PENDING, now)
+    subject = _claimant(index, language, now)
+    if subject.is_new:
         subject.claim = record_datum(subject, category, value, standing=Standing.CLAIMED, source=source, now=now, by=by)
         system = "" if by else "page"
         auditing.record(
@@ -108,16 +97,6 @@ def register(
 def index_of(category: DataCategory, value: Normalised) -> bytes:
     """By which equal values of one category find each other."""
     return keyring().blind_index(category.code, value.canonical)
-
-
-def create_subject(language: str, status: DataSubject.Status, now: datetime) -> DataSubject:
-    """A new person, locked: nobody else sees the row before this transaction ends."""
-    subject = DataSubject(language=language, status=status, created_at=now)
-    values = [subject.reference, language, str(status), now]
-    (subject.pk,) = statements.run(NEW_PERSON, values).fetchone()
-    subject._state.adding = False
-    subject.is_new = True
-    return subject
 
 
 def record_datum(
@@ -221,14 +200,19 @@ def _carry_over(claimant: DataSubject, owner: DataSubject, now: datetime) -> Non
     refresh_due([owner.pk])
 
 
-def _claimant(index: bytes) -> DataSubject | None:
-    """The pending person who claims this identifier, locked. Looked up again under the lock: a purge may be faster."""
-    found = statements.run(CLAIMANT, [index]).fetchone()
-    if found is None:
-        return None
-    lock_subjects(found)
+def _claimant(index: bytes, language: str, now: datetime) -> DataSubject:
+    """The pending person who claims this identifier, found or made, locked. Nobody else sees who is new before this
+    transaction ends; who is found is looked up again under their lock: a purge may be faster."""
+    subject = DataSubject(language=language, status=DataSubject.Status.PENDING, created_at=now)
+    values = [index, _lock_number(index), subject.reference, language, now]
+    subject.pk, numbers = statements.run(CLAIMANT, values).fetchone()
+    if numbers:
+        subject.numbers, subject.is_new, subject._state.adding = numbers, True, False
+        return subject
+    lock_subjects([subject.pk])
     claims = PersonalDatum.objects.live().filter(index=index, standing=Standing.CLAIMED)
-    return DataSubject.objects.filter(pk=found[0], data__in=claims).first()
+    known = DataSubject.objects.filter(pk=subject.pk, data__in=claims).first()
+    return known or _claimant(index, language, now)
 
 
 def lock_claims(claims: Iterable[tuple[str, str]]) -> None:
@@ -258,4 +242,8 @@ def _lock_identifiers(indexes: Iterable[bytes]) -> None:
 
 def lock_identifier(index: bytes) -> None:
     """Equal identifiers wait for each other until the transaction ends; the unique constraint is the judge behind."""
-    statements.run("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(index[:8], signed=True)])
+    statements.run("SELECT pg_advisory_xact_lock(%s)", [_lock_number(index)])
+
+
+def _lock_number(index: bytes) -> int:
+    return int.from_bytes(index[:8], signed=True)

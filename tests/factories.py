@@ -20,6 +20,7 @@ from registry.models import (
     PersonalDatum,
     Processing,
     ProcessingPurpose,
+    RetentionDue,
     StaffMember,
     StaffSession,
 )
@@ -53,6 +54,13 @@ def person(*codes: str, email: str | None = None, phone: str | None = None, now:
     record = asked.records.filter(act="confirmed").first()
     assert record is not None
     return record.subject
+
+
+def nobody_yet(status: str = DataSubject.Status.PENDING) -> DataSubject:
+    """Somebody of whom nothing is held."""
+    subject = DataSubject.objects.create(language="kk", status=status, created_at=MOMENT)
+    RetentionDue.objects.create(subject=subject)
+    return subject
 
 
 def shown_form() -> str:

@@ -1,14 +1,14 @@
 """Appending acts: one statement, bound to the person's chain. The person is locked by the caller."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from consent import proof
 from consent.models import ConsentRecord, Wording
 from registry import statements
-from registry.chain import Head
+from registry.chain import START, Head
 from registry.models import DataSubject, ProcessingPurpose
 from registry.processing import OWN_USE, Scope
 
@@ -22,10 +22,22 @@ class Line:
     scope: Scope = OWN_USE
 
 
-SITE_AND_HEAD = """
-    SELECT operator.site, coalesce(last.place, 0), coalesce(last.digest, '') FROM registry_operator operator
-    LEFT JOIN LATERAL (
-        SELECT place, digest FROM consent_consentrecord WHERE subject_id = %s AND place IS NOT NULL
+@dataclass(frozen=True)
+class Past:
+    """What the next act of a person is appended to: the end of their chain, at the operator's site; and the numbers of
+    the purposes they ever agreed to, whatever their basis is by now."""
+
+    site: str
+    head: Head = START
+    agreed: frozenset[int] = frozenset()
+
+
+PAST = """
+    SELECT operator.site, coalesce(last.place, 0), coalesce(last.digest, ''), ARRAY(
+        SELECT purpose_id FROM consent_consentrecord WHERE subject_id = %(person)s AND act IN ('given', 'confirmed')
+    )
+    FROM registry_operator operator LEFT JOIN LATERAL (
+        SELECT place, digest FROM consent_consentrecord WHERE subject_id = %(person)s AND place IS NOT NULL
         ORDER BY place DESC LIMIT 1
     ) last ON true
 """
@@ -40,12 +52,12 @@ def append(
     channel: ConsentRecord.Channel,
     *,
     now: datetime,
-    site: str = "",
+    past: Past | None = None,
     **also: Any,
 ) -> list[ConsentRecord]:
     """Appends one record a line, in the order of their purposes. `also`: further fields of ConsentRecord for all.
-    `site`: the operator's, if the caller knows it."""
-    site, head = (site, Head()) if site and person.is_new else _site_and_head(person)
+    `past`: if the caller has looked already, under the lock."""
+    past = past or past_of(person)
     in_order = sorted(lines, key=lambda line: (line.purpose.position, line.purpose.pk))
     records = [
         ConsentRecord(
@@ -55,23 +67,21 @@ def append(
             at=now,
             language=line.wording.language if line.wording else person.language,
             channel=str(channel),
-            site=site,
+            site=past.site,
             wording=line.wording,
-            **asdict(line.scope),
+            **vars(line.scope),
             **{"document_digest": "", **also},  # what the database would fill in is bound by the chain now
         )
         for line in in_order
     ]
-    proof.continue_chain(records, person.reference, head)
-    for record in records:
-        statements.insert(record)
+    proof.continue_chain(records, person.reference, past.head)
+    statements.insert(*records)
     return records
 
 
-def _site_and_head(person: DataSubject) -> tuple[str, Head]:
-    """The operator's site, and where this person's chain ends."""
-    site, place, digest = statements.run(SITE_AND_HEAD, [person.pk]).fetchone()
-    return site, Head(lines=place, digest=digest)
+def past_of(person: DataSubject) -> Past:
+    site, place, digest, agreed = statements.run(PAST, {"person": person.pk}).fetchone()
+    return Past(site, Head(lines=place, digest=digest), frozenset(agreed))
 
 
 def lines_of(records: Iterable[ConsentRecord]) -> list[Line]:

@@ -9,13 +9,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from consent import evidence, wording
-from consent.decisions.acts import Act, Channel, Line, Ticks, append, scope_of
+from consent.decisions.acts import Act, Channel, Line, Past, Ticks, append, scope_of
 from consent.evidence import Circumstances
 from consent.models import Confirmation, Wording
 from consent.wording import CONFIRMATION
 from registry import mail, sms, statements
 from registry.models import DataSubject, OutgoingMessage, PersonalDatum, ProcessingPurpose
-from registry.processing import OWN_USE, Scope, open_processing, refresh_due
+from registry.processing import OWN_USE, Opening, Scope, open_all, open_processing, refresh_due
 from registry.registration import Accepted, accept, lock_claims, register
 
 CLAIM, NUMBER = "email", "phone"  # the categories a question can go to, the better one first
@@ -53,7 +53,6 @@ def ask(
     theirs = _representative(representative, purposes, own) if representative else None
     subject, guardian = _registered(own, theirs, language, now)
     offered = offer or wording.offer(now, language)
-    ends_at = open_processing(subject, offered.waiting, now=now) or now
     if guardian:
         open_processing(guardian, offered.waiting, now=now)
         refresh_due([guardian.pk])
@@ -64,15 +63,24 @@ def ask(
         representative=guardian,
         adult_at=adult_at if guardian else None,
         asked_at=now,
-        expires_at=ends_at,
     )
     lines = lines_of_offer(purposes, offered, ticks or {})
     same = None if subject.is_new else same_question(confirmation, lines)
-    confirmation = same or _new_question(confirmation, lines, circumstances, offered)
+    openings = [Opening(offered.waiting)]
+    if circumstances and offered.evidence and not same:
+        openings.append(Opening(offered.evidence.purpose))
+    confirmation.expires_at = open_all(subject, openings, now=now)[0] or now
+    if not same:
+        statements.insert(confirmation)
+    asked = same or confirmation
+    may_send = subject.is_new or _may_send(asked, now)
+    with statements.at_once():
+        if not same:
+            _keep_question(asked, lines, circumstances, offered)
+        if may_send:
+            _send(asked, offered.waiting, now)
     refresh_due([subject.pk])
-    if subject.is_new or _may_send(confirmation, now):
-        _send(confirmation, offered.waiting, now)
-    return confirmation
+    return asked
 
 
 def _claim(accepted: Accepted) -> str:
@@ -129,7 +137,7 @@ def lines_of_offer(purposes: Sequence[ProcessingPurpose], offer: wording.Offer, 
     if not all(purpose.code in offer.texts for purpose in purposes):
         raise ValidationError({"purposes": _("This purpose is not offered")})
     texts = [offer.texts[purpose.code] for purpose in purposes]
-    wordings = wording.frozen(texts)
+    wordings = wording.frozen(texts, offer.wordings)
     return [Line(text.purpose, wordings[text.purpose.code], _ticked(text, ticks)) for text in texts]
 
 
@@ -163,15 +171,16 @@ def has_other_data(confirmation: Confirmation) -> bool:
     return stated.filter(recorded_at__gt=confirmation.asked_at).exists()
 
 
-def _new_question(
+def _keep_question(
     confirmation: Confirmation, lines: list[Line], circumstances: Circumstances | None, offer: wording.Offer
-) -> Confirmation:
-    statements.insert(confirmation)
+) -> None:
     person, now = confirmation.subject, confirmation.asked_at
-    evidence_id = evidence.keep(person, circumstances, offer.evidence, now=now) if circumstances else None
+    evidence_id = None
+    if circumstances:
+        evidence_id = evidence.keep(person, circumstances, offer.evidence, now=now, is_open=True)
+    past = Past(offer.operator.site) if person.is_new else None
     also: dict[str, Any] = {"confirmation": confirmation, "evidence_id": evidence_id}
-    append(Act.ASKED, person, lines, Channel.PAGE, now=now, site=offer.operator.site, **also)
-    return confirmation
+    append(Act.ASKED, person, lines, Channel.PAGE, now=now, past=past, **also)
 
 
 def send_question(confirmation: Confirmation, purpose: ProcessingPurpose, now: datetime) -> None:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from consent.decisions.acts import Act, Channel, Line, scope_of
+from consent.decisions.acts import Act, Channel, Line, past_of, scope_of
 from consent.decisions.asking import shown
-from consent.decisions.giving import consented, end_consents, lock_known, record_consent
+from consent.decisions.giving import end_consents, lock_known, record_consent
 from consent.evidence import Circumstances
 from consent.models import Confirmation, ConsentRecord, Receipt, Wording
 from registry.models import DataSubject, Processing, ProcessingPurpose
@@ -48,7 +48,7 @@ def choose(
     """
     lock_known(person)
     person.refresh_from_db()
-    held = Processing.objects.filter(subject=person, purpose__in=consented(person)).ongoing(now)
+    held = Processing.objects.filter(subject=person, purpose__in=past_of(person).agreed).ongoing(now)
     current = {one.purpose.code: one for one in held.select_related("purpose")}
     unwanted = [one.purpose_id for code, one in current.items() if code not in wanted]
     withdrawn = end_consents(person, unwanted, Channel.LINK, now=now)

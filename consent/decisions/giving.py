@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from consent import evidence, receipts
-from consent.decisions.acts import Act, Channel, Line, append
+from consent.decisions.acts import Act, Channel, Line, Past, append, past_of
 from consent.decisions.asking import shown
 from consent.evidence import Circumstances
 from consent.models import Receipt
@@ -25,9 +25,6 @@ from registry.processing import (
 )
 from registry.transfers import notices
 
-CONSENTED = """
-    SELECT DISTINCT purpose_id FROM consent_consentrecord WHERE subject_id = %s AND act IN ('given', 'confirmed')
-"""
 ANSWERED = "UPDATE consent_campaignmember SET answered_at = %s WHERE subject_id = %s AND answered_at IS NULL"
 
 
@@ -103,18 +100,14 @@ def withdraw(
     """
     lock_subjects([person.pk])
     number = purpose.pk if isinstance(purpose, ProcessingPurpose) else purpose
-    wanted = {one for one in consented(person) if number in {None, one}}
-    return end_consents(person, wanted, channel, now=now, actor=actor)
-
-
-def consented(person: DataSubject) -> set[int]:
-    """The numbers of the purposes this person ever agreed to, whatever their basis is by now."""
-    return {number for (number,) in statements.run(CONSENTED, [person.pk]).fetchall()}
+    past = past_of(person)
+    wanted = {one for one in past.agreed if number in {None, one}}
+    return end_consents(person, wanted, channel, now=now, actor=actor, past=past)
 
 
 def note_answered(person: DataSubject, now: datetime) -> None:
     """Whatever they chose, a campaign that asked them anew has its answer."""
-    statements.run(ANSWERED, [now, person.pk])
+    statements.write(ANSWERED, [now, person.pk])
 
 
 def end_consents(
@@ -124,12 +117,15 @@ def end_consents(
     *,
     now: datetime,
     actor: StaffMember | None = None,
+    past: Past | None = None,
 ) -> list[ProcessingPurpose]:
-    """Ends what is open among the purposes with these numbers; which. The person is locked by the caller."""
+    """Ends what is open among the purposes with these numbers; which. The person is locked by the caller. `past`: as it
+    is for `append`."""
     ended = end_processing(person, purposes, Processing.State.WITHDRAWN, now=now)
     if ended:
-        append(Act.WITHDRAWN, person, [Line(purpose) for purpose in ended], channel, now=now)
-        note_answered(person, now)
+        with statements.at_once():
+            append(Act.WITHDRAWN, person, [Line(purpose) for purpose in ended], channel, now=now, past=past)
+            note_answered(person, now)
         auditing.record(
             AuditEntry.Operation.WITHDRAW, now=now, actor=actor, system=channel, subject_id=person.pk, about=person
         )

@@ -28,14 +28,14 @@ def _ask(request: HttpRequest, form: ConsentForm) -> HttpResponse:
     if form.is_trap_sprung:
         return page(request, "sent.html", {"address": "", "token": "", "expires_at": form.now, "is_code": False})
     if form.is_valid():
-        too_often = limited_target(request, "consent", form.claimed[1].canonical)
+        too_often = limited_target(request, "consent", form.claimed.canonical)
         if too_often:
             return too_often
     confirmation = form.ask(circumstances(request))
     if confirmation is None:
         return _consent_form(request, form, status=422)
     wake_mail()
-    return _sent(request, confirmation, form.claimed[1].masked, operator=form.offer.operator)
+    return _sent(request, confirmation, form.claimed.masked, operator=form.offer.operator)
 
 
 def _consent_form(request: HttpRequest, form: ConsentForm, status: int = 200) -> HttpResponse:

@@ -1,4 +1,5 @@
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -40,6 +41,7 @@ class DataSubject(models.Model):
     created_at = models.DateTimeField(_("created at"))
     is_new = False  # made in this very transaction: nobody can have asked or told anything about them
     claim: "PersonalDatum | None" = None  # of a new person: what they entered to be asked at
+    numbers: Sequence[int] = ()  # of a new person: such as no datum has yet
 
     class Meta:
         verbose_name = _("data subject")
@@ -153,13 +155,19 @@ class PersonalDatum(models.Model):
 
     def seal(self, value: str, masters: sealing.MasterKeys) -> None:
         """Saves this new row with `value` sealed under a key of its own, and the key wrapped beside it."""
-        self.pk = _next_datum_id()  # the ciphertext is bound to it
+        self.pk = self._next_number()  # the ciphertext is bound to it
         key = sealing.new_key()
         self.sealed = sealing.seal(key, value, self._binding())
         wrapped = sealing.wrap(masters, key, sealing.key_binding(self.pk))
-        row = {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
-        statements.run(KEEP, row | {"source": str(self.source), "standing": str(self.standing), "wrapped": wrapped})
-        self._state.adding = False
+        with statements.at_once():
+            statements.insert(self)
+            statements.insert(DatumKey(datum=self, wrapped=wrapped))
+
+    def _next_number(self) -> int:
+        """A new person came with numbers for their first values."""
+        numbers = self.subject.numbers or statements.run(NEXT_NUMBER, []).fetchone()
+        self.subject.numbers = numbers[1:]
+        return int(numbers[0])
 
     def unseal(self, masters: sealing.MasterKeys) -> str:
         """The value; only registry.disclosure shows it to people. SealError if it does not open."""
@@ -173,20 +181,7 @@ class PersonalDatum(models.Model):
         return sealing.datum_binding(self.category_id, self.subject_id, self.pk)
 
 
-NEXT_ID = "SELECT nextval('registry_personaldatum_id_seq')"
-KEEP = """
-    WITH datum AS (
-        INSERT INTO registry_personaldatum (id, subject_id, category_id, sealed, index, source, standing, recorded_at,
-            recorded_by_id, confirmed_at, superseded_at, keep_until)
-        VALUES (%(id)s, %(subject_id)s, %(category_id)s, %(sealed)s, %(index)s, %(source)s, %(standing)s,
-            %(recorded_at)s, %(recorded_by_id)s, %(confirmed_at)s, %(superseded_at)s, %(keep_until)s)
-    )
-    INSERT INTO registry_datumkey (datum_id, wrapped) VALUES (%(id)s, %(wrapped)s)
-"""
-
-
-def _next_datum_id() -> int:
-    return int(statements.run(NEXT_ID, []).fetchone()[0])
+NEXT_NUMBER = "SELECT nextval('registry_personaldatum_id_seq')"
 
 
 class DatumKey(models.Model):

@@ -22,7 +22,6 @@ from registry.models import (
     CopyPackage,
     Country,
     DataCategory,
-    DataSubject,
     LegalHold,
     PersonalDatum,
     PersonNotice,
@@ -37,12 +36,11 @@ from registry.models import (
     SizeClass,
     WorkCalendarOverride,
 )  # fmt: skip
-from registry.registration import create_subject
 from registry.requests import opening
 from registry.transfers import telling
 from tests.browser.conftest import shipped  # noqa: F401 (a fixture: a recipient is made and goes again)
 from tests.conftest import owner_connection
-from tests.factories import DAY, EMAIL, MOMENT, hold, keep_until, person, purpose, question, staff
+from tests.factories import DAY, EMAIL, MOMENT, hold, keep_until, nobody_yet, person, purpose, question, staff
 from tests.house import transfer_to
 
 pytestmark = pytest.mark.django_db
@@ -299,7 +297,7 @@ def test_the_owner_can_t_delete_people_staff_requests_or_a_finished_run(shipped)
 def test_one_address_identifies_one_person(standing):
     known = (question().subject if standing == "claimed" else person(email=EMAIL)).data.get()
     with pytest.raises(IntegrityError), transaction.atomic():
-        twin = create_subject("kk", DataSubject.Status.PENDING, MOMENT)
+        twin = nobody_yet()
         confirmed_at = MOMENT if standing == "confirmed" else None
         PersonalDatum.objects.create(
             subject=twin, category=known.category, sealed=b"", index=known.index, source="subject", standing=standing,

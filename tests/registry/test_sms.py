@@ -33,7 +33,7 @@ from registry import blocking, mail, registration, scanning, sms, traces
 from registry.models import AuditEntry, DataCategory, DataSubject, OutgoingMessage, PersonalDatum, ProcessingPurpose
 from registry.normalise import normalise
 from registry.processing import open_processing
-from tests.factories import DAY, EMAIL, MOMENT
+from tests.factories import DAY, EMAIL, MOMENT, nobody_yet
 
 NUMBER, TEXT, KEY = "+77015551234", "Кодыңыз: 123 456", "0b5b2c1e-canary"
 JSON = '{"to": ["{number}"], "text": "{text}", "id": "{key}", "from": "Site", "n": 1}'
@@ -350,7 +350,7 @@ def written(monkeypatch):
 @transaction.atomic
 def queued(kind="phone", value=NUMBER, *, is_processed=True):
     """A letter to somebody who left only this."""
-    subject = registration.create_subject("kk", DataSubject.Status.ACTIVE, MOMENT)
+    subject = nobody_yet(DataSubject.Status.ACTIVE)
     category, normal = DataCategory.objects.get(kind=kind), normalise(kind, value)
     standing = PersonalDatum.Standing.CONFIRMED
     datum = registration.record_datum(subject, category, normal, standing=standing, now=MOMENT)
