@@ -1,5 +1,7 @@
 """How the web server writes its log: like the rest of the product, without what a person typed and without tokens."""
 
+import gc
+
 import gunicorn.http.wsgi
 
 gunicorn.http.wsgi.SERVER = "web"  # no answer names software (policy clause 20)
@@ -15,3 +17,9 @@ logconfig_dict = {
     },
     "root": {"handlers": ["console"], "level": "INFO"},
 }
+
+
+def when_ready(_server: object) -> None:
+    """The application is loaded, and the processes fork from here: no collector looks through what they share, and it
+    stays shared."""
+    gc.freeze()

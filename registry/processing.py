@@ -81,13 +81,20 @@ class Opening:
     scope: Scope = OWN_USE
     until: datetime | None = None
 
+    def term_from(self, now: datetime) -> datetime | None:
+        """From when its term counts, opened at `now`; None if opening does not start the clock."""
+        return now if self.purpose.starts_with_opening() else None
 
-OPEN = """
-    SELECT registry_open_processing(%(subject)s, %(now)s, %(channel)s, %(purpose)s::bigint[],
-        %(term_from)s::timestamptz[], %(lapses_at)s::timestamptz[], %(rule_version)s::int[],
-        %(third_parties)s::bool[], %(cross_border)s::bool[], %(public_sources)s::bool[])
-"""
-END = "registry_end_processing(%(subject)s, %(purposes)s::bigint[], %(state)s, %(is_at_once)s, %(now)s)"
+    def lapses_at(self, now: datetime) -> datetime | None:
+        """When it ends, opened at `now` under the rule in force."""
+        ends = (self.purpose.lapse(self.term_from(now)), self.until)
+        return max(now, min(end for end in ends if end)) if any(ends) else None
+
+
+OPEN = """SELECT registry_open_processing(%s, %s, %s, %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::int[],
+    %s::bool[], %s::bool[], %s::bool[])"""
+END = """registry_end_processing(%(subject)s, %(purposes)s::bigint[], %(state)s, %(is_at_once)s, %(now)s)
+    AS registry_processingpurpose"""
 PAUSE = """
     WITH paused AS (
         UPDATE registry_processing AS processing SET paused_at = %(now)s
@@ -104,32 +111,21 @@ def open_processing(
     subject: DataSubject, purpose: ProcessingPurpose, *, now: datetime, scope: Scope = OWN_USE, channel: str = ""
 ) -> datetime | None:
     """Opens or renews one processing; its end. The person is locked by the caller."""
-    return open_all(subject, [Opening(purpose, scope)], now=now, channel=channel)[0]
+    opening = Opening(purpose, scope)
+    open_all(subject, [opening], now=now, channel=channel)
+    return opening.lapses_at(now)
 
 
-def open_all(
-    subject: DataSubject, openings: Sequence[Opening], *, now: datetime, channel: str = ""
-) -> list[datetime | None]:
-    """Opens or renews; the ends, in the same order. The person is locked by the caller. The term runs under the rule in
-    force, from `now` if opening starts its clock."""
-    lines = [_line(opening, now) for opening in openings]
-    columns = {name: [line[name] for line in lines] for name in lines[0]} if lines else {}
-    if lines:
-        statements.run(OPEN, columns | {"subject": subject.pk, "now": now, "channel": channel})
-    return [line["lapses_at"] for line in lines]
-
-
-def _line(opening: Opening, now: datetime) -> dict[str, Any]:
-    purpose = opening.purpose
-    term_from = now if purpose.starts_with_opening() else None
-    lapse = min((end for end in (purpose.lapse(term_from), opening.until) if end), default=None)
-    return {
-        "purpose": purpose.pk,
-        "term_from": term_from,
-        "lapses_at": lapse and max(lapse, now),
-        "rule_version": purpose.rule_version,
-        **vars(opening.scope),
-    }
+def open_all(subject: DataSubject, openings: Sequence[Opening], *, now: datetime, channel: str = "") -> None:
+    """Opens or renews. The person is locked by the caller."""
+    if not openings:
+        return
+    lines = [
+        (one.purpose.pk, one.term_from(now), one.lapses_at(now), one.purpose.rule_version, *vars(one.scope).values())
+        for one in openings
+    ]
+    columns = map(list, zip(*lines, strict=True))
+    statements.write(OPEN, [subject.pk, now, channel, *columns])
 
 
 def end_processing(

@@ -67,14 +67,15 @@ def ask(
     lines = lines_of_offer(purposes, offered, ticks or {})
     same = None if subject.is_new else same_question(confirmation, lines)
     openings = [Opening(offered.waiting)]
+    confirmation.expires_at = openings[0].lapses_at(now) or now
     if circumstances and offered.evidence and not same:
         openings.append(Opening(offered.evidence.purpose))
-    confirmation.expires_at = open_all(subject, openings, now=now)[0] or now
     if not same:
         statements.insert(confirmation)
     asked = same or confirmation
     may_send = subject.is_new or _may_send(asked, now)
     with statements.at_once():
+        open_all(subject, openings, now=now)
         if not same:
             _keep_question(asked, lines, circumstances, offered)
         if may_send:

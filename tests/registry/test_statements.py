@@ -1,7 +1,8 @@
 """Plain statements: what they write is what `save()` writes, and the database plans them once for a session.
 
 Broken and seen to fail: the number of a new row; a value the database fills in; the cursor that prepares; what is
-written at once written one by one, written in spite of an error, or the second part of it lost.
+written at once written one by one, written in spite of an error, or the second part of it lost; a function among it not
+called; the watched way.
 """
 
 from datetime import UTC, datetime
@@ -67,6 +68,14 @@ def test_a_row_is_read_as_a_model_would():
     assert statements.select(DataSubject, "id = %s", subject.pk + 1) == []
 
 
+def test_rows_of_two_models_are_read_side_by_side():
+    statements.insert(subject := new_person())
+    ((person, operator),) = statements.select_beside(DataSubject, Operator, "registry_datasubject.id = %s", subject.pk)
+    assert values_of(person) == values_of(DataSubject.objects.get(pk=subject.pk))
+    assert values_of(operator) == values_of(Operator.objects.get())
+    assert statements.select_beside(DataSubject, Operator, "registry_datasubject.id = %s", subject.pk + 1) == []
+
+
 def test_what_the_database_refuses_is_an_error_as_everywhere():
     subject = new_person()
     statements.insert(subject)
@@ -80,6 +89,20 @@ def test_asked_again_and_again_it_is_planned_once():
     with connection.cursor() as cursor:
         cursor.execute(PLANNED, [])
         assert cursor.fetchone() == (1,)
+
+
+def test_whoever_watches_statements_sees_them():
+    seen = []
+    with connection.execute_wrapper(lambda execute, sql, *others: seen.append(sql) or execute(sql, *others)):
+        statements.run(FIND, ["DS-NONE"])
+    assert seen == [FIND]
+
+
+def test_in_a_transaction_that_is_lost_nothing_is_asked():
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(transaction.TransactionManagementError):
+            statements.run(FIND, ["DS-NONE"])
 
 
 def test_where_statements_are_logged_its_text_is_there():
@@ -106,6 +129,17 @@ def test_what_is_written_at_once_is_one_statement_at_the_end():
     assert names() == {first.reference, second.reference}
     assert Operator.objects.get().site == "elsewhere.kz"
     assert values_of(DataSubject.objects.get(pk=-1)) == values_of(first)
+
+
+def test_a_function_among_it_is_called():
+    """PostgreSQL leaves out what is selected and not read."""
+    with statements.at_once():
+        statements.insert(subject := new_person(pk=-3))
+        statements.write("SELECT set_config('registry.called', %s, true)", ["yes"])
+        statements.write("SELECT set_config('registry.too', %s, true)", ["yes"])
+    called = "SELECT current_setting('registry.called'), current_setting('registry.too')"
+    assert statements.run(called, []).fetchone() == ("yes", "yes")
+    assert names() == {subject.reference}
 
 
 def test_what_is_left_with_an_error_is_not_written():
