@@ -76,7 +76,7 @@ def database() -> dict[str, Any]:
     limits = "" if application and application == owner else DATABASE_LIMITS  # a migration takes as long as it takes
     return settings | {
         "ENGINE": "config.postgresql",
-        "CONN_MAX_AGE": 60,
+        "CONN_MAX_AGE": 600,  # a new session learns the catalogue and every statement anew
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": settings.get("OPTIONS", {})
         | {
