@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.filterwarning
 
 
 def wait_until(holds):
-    for _ in range(1000):
+    for _ in range(6000):
         if holds():
             return
         Event().wait(0.01)
