@@ -1,6 +1,6 @@
 """Workers are woken in passing: nobody waits for it, a burst is one call, none is lost.
 
-Broken and seen to fail: the burst told one by one, a thread that ends of an error, one that ends with a call in hand.
+Broken and seen to fail: a burst told more than once, a thread that ends of an error, one that ends with a call in hand.
 """
 
 import random
