@@ -1,6 +1,6 @@
 """People and jobs that come at the same moment. Threads with connections of their own, real locks, real waiting.
 
-Broken and seen to fail: the row lock of lock_subjects, `_lock_identifier` of register, FOR UPDATE SKIP LOCKED of
+Broken and seen to fail: the row lock of lock_subjects, the lock of an address in registry_claimant, FOR UPDATE SKIP LOCKED of
 purging.TAKE, the second look (`until <= now`) of erasure.DUE, `of=("self",)` of the locks of confirm and refuse.
 """
 
